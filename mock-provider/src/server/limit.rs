@@ -1,0 +1,125 @@
+//! The limit on inquiries: a token bucket, and a block for those who don't listen.
+//!
+//! Pure: it is told the unscaled time.
+
+/// How many inquiries over the limit are answered 429, after the first, before the client is blocked.
+const PATIENCE: u32 = 10;
+
+/// How long a block lasts, unscaled.
+const BLOCK_MS: u64 = 60_000;
+
+/// What the limit says to one inquiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Pass,
+    /// Over the limit; a token will be there in so many unscaled ms.
+    TooMany {
+        retry_after_ms: u64,
+    },
+    /// Blocked for so many more unscaled ms.
+    Blocked {
+        retry_after_ms: u64,
+    },
+}
+
+/// One bucket for all clients: to the provider they are one merchant.
+#[derive(Debug, Clone)]
+pub(crate) struct StatusLimit {
+    per_second: f64,
+    burst: f64,
+    tokens: f64,
+    at_ms: u64,
+    strikes: u32,
+    blocked_until_ms: u64,
+}
+
+impl StatusLimit {
+    /// `per_second` is positive and finite.
+    pub(crate) fn new(per_second: f64) -> Self {
+        let burst = per_second.ceil().max(1.0);
+        Self {
+            per_second,
+            burst,
+            tokens: burst,
+            at_ms: 0,
+            strikes: 0,
+            blocked_until_ms: 0,
+        }
+    }
+
+    pub(crate) fn ask(&mut self, now_ms: u64) -> Verdict {
+        if now_ms < self.blocked_until_ms {
+            return Verdict::Blocked {
+                retry_after_ms: self.blocked_until_ms - now_ms,
+            };
+        }
+        let passed_s = now_ms.saturating_sub(self.at_ms) as f64 / 1_000.0;
+        self.at_ms = now_ms;
+        self.tokens = (self.tokens + passed_s * self.per_second).min(self.burst);
+        if self.tokens >= self.burst {
+            // Somebody who has left the bucket alone until it was full has listened.
+            self.strikes = 0;
+        }
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            return Verdict::Pass;
+        }
+        self.strikes += 1;
+        if self.strikes > PATIENCE {
+            self.strikes = 0;
+            self.blocked_until_ms = now_ms + BLOCK_MS;
+        }
+        Verdict::TooMany {
+            retry_after_ms: ((1.0 - self.tokens) / self.per_second * 1_000.0).ceil() as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{StatusLimit, Verdict};
+
+    #[test]
+    fn the_rate_passes_for_ever() {
+        let mut limit = StatusLimit::new(2.0);
+        for n in 0..1_000 {
+            assert_eq!(limit.ask(n * 500), Verdict::Pass, "inquiry {n}");
+        }
+    }
+
+    #[test]
+    fn a_slow_rate_still_lets_one_through() {
+        let mut limit = StatusLimit::new(0.1);
+        assert_eq!(limit.ask(0), Verdict::Pass);
+        let retry_after_ms = 10_000;
+        assert_eq!(limit.ask(0), Verdict::TooMany { retry_after_ms });
+        assert_eq!(limit.ask(10_000), Verdict::Pass);
+    }
+
+    #[test]
+    fn who_does_not_listen_is_blocked_for_a_minute() {
+        let mut limit = StatusLimit::new(1.0);
+        assert_eq!(limit.ask(0), Verdict::Pass);
+        for n in 0..11 {
+            assert!(
+                matches!(limit.ask(0), Verdict::TooMany { .. }),
+                "over the limit {n}"
+            );
+        }
+        let retry_after_ms = 60_000;
+        assert_eq!(limit.ask(0), Verdict::Blocked { retry_after_ms });
+        assert_eq!(limit.ask(59_999), Verdict::Blocked { retry_after_ms: 1 });
+        assert_eq!(limit.ask(60_000), Verdict::Pass);
+    }
+
+    #[test]
+    fn patience_comes_back() {
+        let mut limit = StatusLimit::new(1.0);
+        for second in (0..1_000_000).step_by(20_000) {
+            assert_eq!(limit.ask(second), Verdict::Pass);
+            for _ in 0..5 {
+                assert!(matches!(limit.ask(second), Verdict::TooMany { .. }));
+            }
+        }
+    }
+}

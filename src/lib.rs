@@ -1,0 +1,6 @@
+//! teller: every transaction gets its own teller, an actor that stays with it until its outcome is
+//! known.
+
+pub mod clock;
+pub mod ports;
+pub mod transaction;

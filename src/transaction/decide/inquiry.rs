@@ -1,0 +1,140 @@
+//! The provider is asked, and what its status report changes.
+
+use std::time::Duration;
+
+use super::super::event::Effect;
+use super::super::evidence::{Finding, Report, Source};
+use super::super::record::Fact;
+use super::super::state::{Errand, Fate, State};
+use super::super::time::Mono;
+use super::super::timers::Timer;
+use super::conclusion::{self, Claim};
+use super::step::Step;
+use super::{Decision, Ignored, submission};
+
+/// The gate granted an inquiry that this transaction queued for.
+pub(super) fn permitted(mut step: Step<'_>, waited: Duration) -> Result<Decision, Ignored> {
+    if step.next.volatile.inquiry != Errand::Queued {
+        return Err(Ignored::Stale);
+    }
+    match step.next.state {
+        State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
+            let attempt = step.next.attempt_no();
+            let volatile = &mut step.next.volatile;
+            volatile.inquiry = Errand::Out;
+            volatile.held += waited;
+            step.arm(
+                Timer::InquiryOverdue,
+                step.now.mono + step.policy.call_overdue_after,
+            );
+            step.effect(Effect::Inquire { attempt });
+            step.done()
+        }
+        State::Accepted
+        | State::Submitting { .. }
+        | State::BackingOff { .. }
+        | State::Completed
+        | State::Declined
+        | State::Failed => Err(Ignored::Stale),
+    }
+}
+
+/// A status report came back.
+pub(super) fn answered(
+    mut step: Step<'_>,
+    attempt: u32,
+    sent_at: Mono,
+    report: Report,
+) -> Result<Decision, Ignored> {
+    let present = attempt == step.next.attempt_no();
+    if step.next.volatile.inquiry == Errand::Out {
+        step.next.volatile.inquiry = Errand::Idle;
+        step.disarm(Timer::InquiryOverdue);
+    }
+    step.next.volatile.last_asked = Some(sent_at);
+    let after_window = present
+        && step
+            .next
+            .volatile
+            .window_ends
+            .is_some_and(|ends| sent_at >= ends);
+    let outcome = report.finding.outcome();
+    let finding = report.finding.clone();
+    let fact = Fact::Inquired {
+        attempt,
+        report,
+        after_window,
+    };
+    if let Some(outcome) = outcome {
+        let attempt = tells_attempts_apart(&step, attempt).then_some(attempt);
+        return conclusion::conclude(
+            step,
+            Claim {
+                outcome,
+                source: Source::Inquiry,
+                attempt,
+            },
+            fact,
+        );
+    }
+    if !present {
+        return Err(Ignored::Stale);
+    }
+    match step.next.state {
+        State::Unknown { .. } => match finding {
+            Finding::Pending => step.enter_pending(fact, attempt, None),
+            Finding::NotFound if after_window => submission::absent(&mut step, fact, attempt),
+            Finding::NotFound
+            | Finding::Unclear { .. }
+            | Finding::NotExecuted { .. }
+            | Finding::Completed
+            | Finding::Declined => ask_again(&mut step, fact),
+        },
+        // The provider said that it has it. "Not found" after that is a riddle, not a proof.
+        State::Pending { .. } => ask_again(&mut step, fact),
+        State::InReview { .. } => {
+            let never_seen = step
+                .next
+                .attempt()
+                .is_some_and(|attempt| attempt.fate == Fate::Unknown);
+            match finding {
+                Finding::NotFound if after_window && never_seen => {
+                    submission::absent(&mut step, fact, attempt)
+                }
+                Finding::NotFound
+                | Finding::Pending
+                | Finding::Unclear { .. }
+                | Finding::NotExecuted { .. }
+                | Finding::Completed
+                | Finding::Declined => ask_again(&mut step, fact),
+            }
+        }
+        State::Accepted | State::Submitting { .. } | State::BackingOff { .. } => {
+            return Err(Ignored::Stale);
+        }
+        State::Completed | State::Declined | State::Failed => return Err(Ignored::Late),
+    }
+    step.done()
+}
+
+fn ask_again(step: &mut Step<'_>, fact: Fact) {
+    step.note_inconclusive(fact);
+    if step.next.volatile.inquiry == Errand::Idle {
+        step.arm_next_inquiry();
+    }
+}
+
+/// Whether a report about this attempt's reference can only mean this attempt.
+fn tells_attempts_apart(step: &Step<'_>, attempt: u32) -> bool {
+    let index = usize::try_from(attempt)
+        .unwrap_or(usize::MAX)
+        .wrapping_sub(1);
+    step.next.attempts.get(index).is_some_and(|asked| {
+        let same = step
+            .next
+            .attempts
+            .iter()
+            .filter(|other| other.intent.reference == asked.intent.reference);
+        same.count() == 1
+    })
+}

@@ -1,0 +1,64 @@
+//! The actor comes back without a memory of time, or is about to lose it.
+
+use super::super::record::Fact;
+use super::super::state::{Delivery, State, Volatile};
+use super::super::timers::Timer;
+use super::step::Step;
+use super::{Decision, Ignored};
+
+/// Rebuilt from the journal. What was in flight is unknown and asked about at once; a whole ghost
+/// window starts anew, because nobody can say when the request really left (law 3).
+pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
+    step.next.volatile = Volatile::default();
+    match step.next.state {
+        State::Accepted => step.ask_to_submit(),
+        State::Submitting { attempt } => {
+            let why = "teller stopped while the request was out".to_owned();
+            step.enter_unknown(Fact::AnswerLost { attempt, why }, attempt, None);
+            step.arm(Timer::Inquire, step.now.mono);
+        }
+        State::Pending { .. } | State::Unknown { .. } => {
+            step.start_doubt(None);
+            step.arm(Timer::Inquire, step.now.mono);
+        }
+        State::InReview { .. } => {
+            step.start_doubt(None);
+            step.disarm(Timer::Review);
+            step.arm(Timer::Inquire, step.now.mono);
+        }
+        State::BackingOff { attempt } => {
+            let wait = step.policy.backoff(&step.next.key, attempt, 0);
+            step.arm(Timer::Submit, step.now.mono + wait);
+            step.arm_expiry();
+        }
+        State::Completed | State::Declined | State::Failed => {}
+    }
+    let untold = step
+        .next
+        .notice
+        .as_ref()
+        .filter(|notice| notice.delivery == Delivery::Open);
+    if let Some(failures) = untold.map(|notice| notice.failures) {
+        step.arm_notification(failures);
+    }
+    step.done()
+}
+
+/// The process stops: nobody will hear the answer that is still out.
+pub(super) fn stopping(mut step: Step<'_>) -> Result<Decision, Ignored> {
+    match step.next.state {
+        State::Submitting { attempt } => {
+            let why = "teller was stopped while the request was out".to_owned();
+            step.enter_unknown(Fact::AnswerLost { attempt, why }, attempt, None);
+            step.done()
+        }
+        State::Accepted
+        | State::Pending { .. }
+        | State::Unknown { .. }
+        | State::BackingOff { .. }
+        | State::InReview { .. }
+        | State::Completed
+        | State::Declined
+        | State::Failed => Err(Ignored::Uninformative),
+    }
+}

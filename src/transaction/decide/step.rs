@@ -1,0 +1,372 @@
+//! One step in the making: records are folded as they are added, and entering a state arms the
+//! timers that belong to it, so that no decision can forget one (law 4).
+
+use std::time::Duration;
+
+use super::super::event::Effect;
+use super::super::evidence::{Conflict, Outcome, Resolution, Source};
+use super::super::policy::{MAX_RECORDED_INQUIRIES, Policy};
+use super::super::record::{AttemptFate, Fact, RECORD_FORMAT, Record};
+use super::super::state::{Delivery, Errand, Fate, ReviewReason, State, Transaction};
+use super::super::time::{Mono, Now};
+use super::super::timers::Timer;
+use super::{Decision, Ignored};
+
+/// What a record brings beside its fact.
+#[derive(Default)]
+pub(super) struct Brings {
+    pub(super) fate: Option<AttemptFate>,
+    pub(super) resolution: Option<Resolution>,
+    pub(super) conflict: Option<Conflict>,
+    pub(super) tell: bool,
+}
+
+impl Brings {
+    pub(super) fn fate(attempt: u32, fate: Fate) -> Self {
+        Self {
+            fate: Some(AttemptFate { attempt, fate }),
+            ..Self::default()
+        }
+    }
+}
+
+pub(super) struct Step<'a> {
+    pub(super) next: Transaction,
+    pub(super) now: Now,
+    pub(super) policy: &'a Policy,
+    records: Vec<Record>,
+    effects: Vec<Effect>,
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn new(transaction: &Transaction, now: Now, policy: &'a Policy) -> Self {
+        Self::starting(transaction.clone(), Vec::new(), now, policy)
+    }
+
+    pub(super) fn starting(
+        next: Transaction,
+        records: Vec<Record>,
+        now: Now,
+        policy: &'a Policy,
+    ) -> Self {
+        Self {
+            next,
+            now,
+            policy,
+            records,
+            effects: Vec::new(),
+        }
+    }
+
+    pub(super) fn done(self) -> Result<Decision, Ignored> {
+        Ok(Decision {
+            records: self.records,
+            next: self.next,
+            effects: self.effects,
+        })
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(super) fn arm(&mut self, timer: Timer, due: Mono) {
+        self.next.volatile.timers.arm(timer, due);
+    }
+
+    pub(super) fn disarm(&mut self, timer: Timer) {
+        self.next.volatile.timers.disarm(timer);
+    }
+
+    /// Adds a record that leaves the state as it is.
+    pub(super) fn note(&mut self, fact: Fact, brings: Brings) {
+        let state = self.next.state;
+        self.record(fact, state, brings);
+    }
+
+    /// Adds a record and folds it.
+    pub(super) fn record(&mut self, fact: Fact, to: State, brings: Brings) {
+        let record = Record {
+            format: RECORD_FORMAT,
+            version: self.next.version + 1,
+            at: self.now.wall,
+            to,
+            fact,
+            fate: brings.fate,
+            resolution: brings.resolution,
+            conflict: brings.conflict,
+            tell: brings.tell && self.policy.notify.is_some(),
+        };
+        self.next
+            .apply(&record)
+            .expect("a step numbers its records itself and names only attempts that started");
+        self.records.push(record);
+    }
+
+    /// Adds a status report that changed nothing, unless the history has enough of them.
+    pub(super) fn note_inconclusive(&mut self, fact: Fact) {
+        if self.next.inquiries < MAX_RECORDED_INQUIRIES {
+            self.note(fact, Brings::default());
+        }
+    }
+
+    // ---- entering states -------------------------------------------------------------------------
+
+    /// Waits for the gate, with `submit_by` armed.
+    pub(super) fn ask_to_submit(&mut self) {
+        self.disarm(Timer::Submit);
+        self.next.volatile.submission = Errand::Queued;
+        self.arm_expiry();
+        self.effect(Effect::AskToSubmit);
+    }
+
+    pub(super) fn arm_expiry(&mut self) {
+        let left = self.next.request.submit_by.since(self.now.wall);
+        self.arm(Timer::Expire, self.now.mono + left);
+    }
+
+    /// The attempt's request goes out after the commit.
+    pub(super) fn enter_submitting(&mut self, attempt: u32) {
+        self.disarm(Timer::Submit);
+        self.disarm(Timer::Expire);
+        self.arm(
+            Timer::SubmissionOverdue,
+            self.now.mono + self.policy.call_overdue_after,
+        );
+        let volatile = &mut self.next.volatile;
+        volatile.submission = Errand::Out;
+        volatile.window_ends = None;
+        volatile.doubt_since = None;
+        volatile.rung = 0;
+        self.effect(Effect::Submit { attempt });
+    }
+
+    /// From here on the attempt may have been executed. `sent_at` is when its first byte left; where
+    /// that isn't known, a whole window starts now.
+    pub(super) fn enter_unknown(&mut self, fact: Fact, attempt: u32, sent_at: Option<Mono>) {
+        self.record(
+            fact,
+            State::Unknown { attempt },
+            Brings::fate(attempt, Fate::Unknown),
+        );
+        self.start_doubt(sent_at);
+        self.arm_next_inquiry();
+    }
+
+    /// The provider has the attempt: webhooks are awaited, the ladder of inquiries armed.
+    pub(super) fn enter_pending(&mut self, fact: Fact, attempt: u32, sent_at: Option<Mono>) {
+        self.record(
+            fact,
+            State::Pending { attempt },
+            Brings::fate(attempt, Fate::Pending),
+        );
+        self.start_doubt(sent_at);
+        self.arm_next_inquiry();
+    }
+
+    /// Starts, or goes on with, the time in doubt: window and review deadline.
+    pub(super) fn start_doubt(&mut self, sent_at: Option<Mono>) {
+        self.disarm(Timer::SubmissionOverdue);
+        let (now, review_after) = (self.now.mono, self.policy.review_after);
+        let window = self
+            .next
+            .attempt()
+            .and_then(|attempt| attempt.intent.window);
+        let volatile = &mut self.next.volatile;
+        volatile.submission = Errand::Idle;
+        volatile.rung = 0;
+        if volatile.doubt_since.is_none() {
+            volatile.doubt_since = Some(now);
+            volatile.window_ends = window.map(|window| sent_at.unwrap_or(now) + window.whole());
+        }
+        if volatile.timers.due(Timer::Review).is_none() {
+            volatile.timers.arm(Timer::Review, now + review_after);
+        }
+    }
+
+    /// The attempt was surely not executed: the next one follows after `wait`.
+    pub(super) fn enter_backing_off(
+        &mut self,
+        fact: Fact,
+        attempt: u32,
+        fate: Fate,
+        wait: Duration,
+    ) {
+        self.record(
+            fact,
+            State::BackingOff { attempt },
+            Brings::fate(attempt, fate),
+        );
+        self.end_doubt();
+        if wait.is_zero() {
+            self.ask_to_submit();
+        } else {
+            self.next.volatile.submission = Errand::Idle;
+            self.arm(Timer::Submit, self.now.mono + wait);
+            self.arm_expiry();
+        }
+    }
+
+    pub(super) fn enter_review(&mut self, fact: Fact, why: ReviewReason) {
+        let tell = self
+            .policy
+            .notify
+            .as_ref()
+            .is_some_and(|notify| notify.tells_review);
+        self.record(
+            fact,
+            State::InReview { why },
+            Brings {
+                tell,
+                ..Brings::default()
+            },
+        );
+        self.disarm(Timer::Review);
+        self.next.volatile.rung = 0;
+        if self.next.volatile.inquiry == Errand::Idle {
+            self.arm_next_inquiry();
+        }
+        if tell {
+            self.arm_notification(0);
+        }
+    }
+
+    /// Ends the transaction, or changes its end, and has the app told.
+    pub(super) fn enter_final(&mut self, fact: Fact, resolution: Resolution, mut brings: Brings) {
+        brings.tell = true;
+        let to = State::of(resolution.outcome);
+        brings.resolution = Some(resolution);
+        self.record(fact, to, brings);
+        self.end_doubt();
+        let volatile = &mut self.next.volatile;
+        volatile.timers.disarm(Timer::Submit);
+        volatile.timers.disarm(Timer::Expire);
+        volatile.timers.disarm(Timer::SubmissionOverdue);
+        if volatile.submission == Errand::Queued {
+            volatile.submission = Errand::Idle;
+            self.effect(Effect::LeaveGate);
+        }
+        if self
+            .next
+            .notice
+            .as_ref()
+            .is_some_and(|notice| notice.delivery == Delivery::Open)
+        {
+            self.arm_notification(0);
+        }
+    }
+
+    /// Gives up a transaction of which surely nothing was executed.
+    pub(super) fn enter_failed(&mut self, fact: Fact, source: Source, why: &str, brings: Brings) {
+        let resolution = Resolution {
+            outcome: Outcome::Failed,
+            source,
+            attempt: None,
+            why: why.to_owned(),
+        };
+        self.enter_final(fact, resolution, brings);
+    }
+
+    fn end_doubt(&mut self) {
+        let volatile = &mut self.next.volatile;
+        for timer in [
+            Timer::SubmissionOverdue,
+            Timer::Inquire,
+            Timer::InquiryOverdue,
+            Timer::Review,
+        ] {
+            volatile.timers.disarm(timer);
+        }
+        volatile.window_ends = None;
+        volatile.doubt_since = None;
+        volatile.held = Duration::ZERO;
+        volatile.rung = 0;
+        if volatile.inquiry == Errand::Queued {
+            self.effect(Effect::LeaveGate);
+        }
+        self.next.volatile.inquiry = Errand::Idle;
+    }
+
+    // ---- schedules -------------------------------------------------------------------------------
+
+    /// Arms the next inquiry as the state's schedule says.
+    pub(super) fn arm_next_inquiry(&mut self) {
+        let due = self.next_inquiry_due();
+        self.next.volatile.rung = self.next.volatile.rung.saturating_add(1);
+        self.arm(Timer::Inquire, due);
+    }
+
+    fn next_inquiry_due(&self) -> Mono {
+        let (now, volatile) = (self.now.mono, &self.next.volatile);
+        let ladder = match self.next.state {
+            State::InReview { .. } => &self.policy.review_ladder,
+            State::Unknown { .. } => match (volatile.doubt_since, volatile.window_ends) {
+                (Some(since), Some(ends)) if now < ends => {
+                    return equal_gap(since, ends, self.policy.inquiry_gaps, now);
+                }
+                (Some(_) | None, Some(_)) => &self.policy.retry_ladder,
+                (Some(_) | None, None) => &self.policy.pending_ladder,
+            },
+            State::Pending { .. }
+            | State::Accepted
+            | State::Submitting { .. }
+            | State::BackingOff { .. }
+            | State::Completed
+            | State::Declined
+            | State::Failed => &self.policy.pending_ladder,
+        };
+        now + Policy::step(ladder, volatile.rung)
+    }
+
+    /// Arms the delivery number `delivery` (from 0) of the present notice; nothing when the schedule
+    /// is used up, which the caller has recorded then.
+    pub(super) fn arm_notification(&mut self, delivery: u32) {
+        let wait = self
+            .policy
+            .notify
+            .as_ref()
+            .and_then(|notify| notify.wait(&self.next.key, delivery));
+        if let Some(wait) = wait {
+            self.arm(Timer::Notify, self.now.mono + wait);
+        }
+    }
+}
+
+/// The first of `gaps` equally spaced moments in (`since`, `ends`] that lies after `now`; the last is
+/// `ends` itself, the first moment at which "not found" proves something.
+fn equal_gap(since: Mono, ends: Mono, gaps: u32, now: Mono) -> Mono {
+    let (whole, gaps) = (ends.since(since), gaps.max(1));
+    let passed = now.since(since).as_secs_f64() / whole.as_secs_f64().max(0.001);
+    let next = ((passed * f64::from(gaps)).floor() as u32 + 1).min(gaps);
+    if next == gaps {
+        ends
+    } else {
+        since + whole * next / gaps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_equal_and_end_exactly_with_the_window() {
+        let at = Mono::from_millis;
+        let (since, ends) = (at(30_000), at(120_000));
+        let mut now = since;
+        let mut seen = Vec::new();
+        while now < ends {
+            now = equal_gap(since, ends, 6, now);
+            seen.push(now.as_millis());
+        }
+        assert_eq!(seen, [45_000, 60_000, 75_000, 90_000, 105_000, 120_000]);
+    }
+
+    #[test]
+    fn a_late_inquiry_skips_the_gaps_that_have_passed() {
+        let at = Mono::from_millis;
+        assert_eq!(equal_gap(at(0), at(90), 6, at(44)), at(45));
+        assert_eq!(equal_gap(at(0), at(90), 6, at(46)), at(60));
+        assert_eq!(equal_gap(at(0), at(90), 6, at(89)), at(90));
+    }
+}

@@ -1,0 +1,196 @@
+//! A timer was due.
+
+use std::time::Duration;
+
+use super::super::event::{DeliveryResult, Effect};
+use super::super::evidence::Source;
+use super::super::record::Fact;
+use super::super::state::{Delivery, Errand, ReviewReason, State};
+use super::super::timers::Timer;
+use super::step::{Brings, Step};
+use super::{Decision, Ignored, notification, submission};
+
+/// While our own budget holds an inquiry back, the review deadline is looked at again after this.
+const REVIEW_POSTPONED: Duration = Duration::from_mins(1);
+
+pub(super) fn fired(mut step: Step<'_>, timer: Timer) -> Result<Decision, Ignored> {
+    if step
+        .next
+        .volatile
+        .timers
+        .due(timer)
+        .is_none_or(|due| due > step.now.mono)
+    {
+        return Err(Ignored::Stale);
+    }
+    step.disarm(timer);
+    match timer {
+        Timer::Submit => submit(step),
+        Timer::Expire => expire(step),
+        Timer::SubmissionOverdue => submission_overdue(step),
+        Timer::Inquire => inquire(step),
+        Timer::InquiryOverdue => inquiry_overdue(step),
+        Timer::Review => review(step),
+        Timer::Notify => notify(step),
+        Timer::NotifyOverdue => notify_overdue(step),
+    }
+}
+
+fn submit(mut step: Step<'_>) -> Result<Decision, Ignored> {
+    match step.next.state {
+        State::Accepted | State::BackingOff { .. } => {
+            step.ask_to_submit();
+            step.done()
+        }
+        State::Submitting { .. }
+        | State::Pending { .. }
+        | State::Unknown { .. }
+        | State::InReview { .. }
+        | State::Completed
+        | State::Declined
+        | State::Failed => Err(Ignored::Stale),
+    }
+}
+
+fn expire(mut step: Step<'_>) -> Result<Decision, Ignored> {
+    match step.next.state {
+        State::Accepted | State::BackingOff { .. } => {
+            if step.now.wall < step.next.request.submit_by {
+                // The wall clock was set back: the deadline is a wall time, so it has not come.
+                step.arm_expiry();
+                return step.done();
+            }
+            step.enter_failed(
+                Fact::Expired,
+                Source::Teller,
+                submission::EXPIRED,
+                Brings::default(),
+            );
+            step.done()
+        }
+        State::Submitting { .. }
+        | State::Pending { .. }
+        | State::Unknown { .. }
+        | State::InReview { .. }
+        | State::Completed
+        | State::Declined
+        | State::Failed => Err(Ignored::Stale),
+    }
+}
+
+fn submission_overdue(mut step: Step<'_>) -> Result<Decision, Ignored> {
+    match step.next.state {
+        State::Submitting { attempt } => {
+            let why = "the call did not come back in time".to_owned();
+            step.enter_unknown(Fact::AnswerLost { attempt, why }, attempt, None);
+            step.done()
+        }
+        State::Accepted
+        | State::Pending { .. }
+        | State::Unknown { .. }
+        | State::BackingOff { .. }
+        | State::InReview { .. }
+        | State::Completed
+        | State::Declined
+        | State::Failed => Err(Ignored::Stale),
+    }
+}
+
+fn inquire(mut step: Step<'_>) -> Result<Decision, Ignored> {
+    match step.next.state {
+        State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
+            match step.next.volatile.inquiry {
+                Errand::Idle => {
+                    step.next.volatile.inquiry = Errand::Queued;
+                    step.effect(Effect::AskToInquire);
+                }
+                Errand::Queued | Errand::Out => {}
+            }
+            step.done()
+        }
+        State::Accepted
+        | State::Submitting { .. }
+        | State::BackingOff { .. }
+        | State::Completed
+        | State::Declined
+        | State::Failed => Err(Ignored::Stale),
+    }
+}
+
+fn inquiry_overdue(mut step: Step<'_>) -> Result<Decision, Ignored> {
+    step.next.volatile.inquiry = Errand::Idle;
+    match step.next.state {
+        State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
+            step.arm_next_inquiry()
+        }
+        State::Accepted
+        | State::Submitting { .. }
+        | State::BackingOff { .. }
+        | State::Completed
+        | State::Declined
+        | State::Failed => {}
+    }
+    step.done()
+}
+
+fn review(mut step: Step<'_>) -> Result<Decision, Ignored> {
+    match step.next.state {
+        State::Pending { .. } | State::Unknown { .. } => {
+            let held = std::mem::take(&mut step.next.volatile.held);
+            if !held.is_zero() {
+                step.arm(Timer::Review, step.now.mono + held);
+            } else if step.next.volatile.inquiry == Errand::Queued {
+                step.arm(
+                    Timer::Review,
+                    step.now.mono + REVIEW_POSTPONED.min(step.policy.review_after),
+                );
+            } else {
+                let why =
+                    "no evidence within the time that the profile allows for doubt".to_owned();
+                step.enter_review(Fact::ReviewOpened { why }, ReviewReason::Deadline);
+            }
+            step.done()
+        }
+        State::Accepted
+        | State::Submitting { .. }
+        | State::BackingOff { .. }
+        | State::InReview { .. }
+        | State::Completed
+        | State::Declined
+        | State::Failed => Err(Ignored::Stale),
+    }
+}
+
+fn notify(mut step: Step<'_>) -> Result<Decision, Ignored> {
+    let open = step
+        .next
+        .notice
+        .as_ref()
+        .is_some_and(|notice| notice.delivery == Delivery::Open);
+    // A delivery of an older version that is still out is waited for; its return arms the timer again.
+    if !open || step.next.volatile.delivery == Errand::Out {
+        return step.done();
+    }
+    step.next.volatile.delivery = Errand::Out;
+    step.arm(
+        Timer::NotifyOverdue,
+        step.now.mono + step.policy.call_overdue_after,
+    );
+    step.effect(Effect::Notify);
+    step.done()
+}
+
+fn notify_overdue(step: Step<'_>) -> Result<Decision, Ignored> {
+    let Some(version) = step.next.notice.as_ref().map(|notice| notice.version) else {
+        return Err(Ignored::Stale);
+    };
+    let why = "our own delivery did not come back in time".to_owned();
+    notification::answered(
+        step,
+        version,
+        &DeliveryResult::Failed {
+            why,
+            retry_after: None,
+        },
+    )
+}

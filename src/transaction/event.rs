@@ -1,0 +1,174 @@
+//! What can happen to a transaction, in the past tense, and what may be asked of it.
+
+use std::time::Duration;
+
+use super::evidence::{Outcome, Report};
+use super::request::Intent;
+use super::time::Mono;
+use super::timers::Timer;
+
+/// A fact that reached the actor.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The gate granted a submission; the request is rendered and not yet sent.
+    SubmissionPermitted {
+        /// What the attempt would do.
+        intent: Box<Intent>,
+    },
+    /// The gate granted a submission, but the profile can't render this transaction.
+    SubmissionUnrenderable {
+        /// The template's complaint.
+        why: String,
+    },
+    /// The submission's call came back.
+    SubmissionAnswered {
+        /// Of which attempt.
+        attempt: u32,
+        /// When the first byte went out; `None` if that is not known.
+        sent_at: Option<Mono>,
+        /// What the answer says.
+        report: Report,
+    },
+    /// The gate granted an inquiry.
+    InquiryPermitted {
+        /// How long our own budget or breaker held it back.
+        waited: Duration,
+    },
+    /// A status report came back.
+    InquiryAnswered {
+        /// The attempt that was asked about.
+        attempt: u32,
+        /// When the inquiry was sent: what makes "not found" a proof or not.
+        sent_at: Mono,
+        /// What it says.
+        report: Report,
+    },
+    /// A webhook that the profile trusts.
+    WebhookArrived {
+        /// The attempt that it names, if it names one.
+        attempt: Option<u32>,
+        /// What it says.
+        report: Report,
+    },
+    /// A webhook that nobody vouches for: a reason to ask, never evidence.
+    HintArrived,
+    /// A timer was due.
+    TimerFired(Timer),
+    /// A delivery to the app came back.
+    NotificationAnswered {
+        /// The version of the transaction that was told.
+        version: u64,
+        /// What the app said.
+        result: DeliveryResult,
+    },
+    /// An app or a person acted.
+    Acted(Act),
+    /// The actor was rebuilt from the journal after a crash, a panic or a change of owner.
+    Recovered,
+    /// The process is about to stop.
+    Stopping,
+}
+
+impl Event {
+    /// The word in logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SubmissionPermitted { .. } => "submission_permitted",
+            Self::SubmissionUnrenderable { .. } => "submission_unrenderable",
+            Self::SubmissionAnswered { .. } => "submission_answered",
+            Self::InquiryPermitted { .. } => "inquiry_permitted",
+            Self::InquiryAnswered { .. } => "inquiry_answered",
+            Self::WebhookArrived { .. } => "webhook_arrived",
+            Self::HintArrived => "hint_arrived",
+            Self::TimerFired(_) => "timer_fired",
+            Self::NotificationAnswered { .. } => "notification_answered",
+            Self::Acted(_) => "acted",
+            Self::Recovered => "recovered",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// What came of one delivery.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DeliveryResult {
+    /// 2xx.
+    Acknowledged,
+    /// Anything else, or nothing.
+    Failed {
+        /// Why, for people.
+        why: String,
+        /// What the app asked for by `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// 410: the app wants no more of it.
+    Gone,
+}
+
+/// Something that a person or an app wants done. May be refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Act {
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub why: String,
+    /// The version that they saw (`If-Match`); another present one refuses the act.
+    pub seen: Option<u64>,
+    /// What.
+    pub command: Command,
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Give it up, if nothing can have been executed.
+    Cancel,
+    /// Ask the provider now.
+    Inquire,
+    /// Start the next attempt now, if no earlier one may execute.
+    Resubmit,
+    /// Say how it ended.
+    Resolve {
+        /// How.
+        outcome: Outcome,
+        /// Named consent to resolve while a call is out or a ghost window is open.
+        while_open: bool,
+    },
+}
+
+impl Command {
+    /// The word in URLs, records and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Inquire => "inquire",
+            Self::Resubmit => "resubmit",
+            Self::Resolve { .. } => "resolve",
+        }
+    }
+}
+
+/// Work for the shell, once the records are durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Ask the gate for a submission permit.
+    AskToSubmit,
+    /// Send the request of this attempt, exactly as its intent says.
+    Submit {
+        /// Its number.
+        attempt: u32,
+    },
+    /// Ask the gate for an inquiry within the budget.
+    AskToInquire,
+    /// Ask the provider about this attempt.
+    Inquire {
+        /// Its number.
+        attempt: u32,
+    },
+    /// Tell the app.
+    Notify,
+    /// Withdraw what the gate was asked for.
+    LeaveGate,
+}

@@ -1,0 +1,216 @@
+//! What must hold of every transaction and of every step, whoever looks: debug assertions in the
+//! actor, the property tests and the simulation all call these same functions.
+
+use super::decide::Decision;
+use super::event::Effect;
+use super::evidence::{Outcome, Source};
+use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS};
+use super::record::Fact;
+use super::state::{Delivery, Errand, Fate, State, Transaction};
+use super::timers::Timer;
+
+/// Checks a transaction at rest, after its effects were handed out.
+///
+/// # Errors
+/// The law that is broken, in words.
+pub fn check(transaction: &Transaction) -> Result<(), String> {
+    outcome_has_evidence(transaction)?;
+    attempts_match_state(transaction)?;
+    never_stuck(transaction)?;
+    bounded(transaction)
+}
+
+/// Checks one step: `before` (none at acceptance) and what was decided.
+///
+/// # Errors
+/// The law that is broken, in words.
+pub fn check_step(before: Option<&Transaction>, decision: &Decision) -> Result<(), String> {
+    check(&decision.next)?;
+    let version = before.map_or(0, |before| before.version) + decision.records.len() as u64;
+    ensure(
+        decision.next.version == version,
+        "each record raises the version by one",
+    )?;
+    effects_are_committed(decision)?;
+    if let Some(before) = before {
+        at_most_one_execution(before, decision)?;
+        outcomes_stay(before, &decision.next)?;
+    }
+    Ok(())
+}
+
+fn ensure(holds: bool, law: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(law.to_owned()) }
+}
+
+/// Law 3.
+fn outcome_has_evidence(transaction: &Transaction) -> Result<(), String> {
+    let Some(resolution) = &transaction.resolution else {
+        return ensure(
+            !transaction.state.is_final(),
+            "law 3: a final state without a resolution",
+        );
+    };
+    ensure(
+        transaction.state == State::of(resolution.outcome),
+        "law 3: the state differs from its resolution",
+    )?;
+    match (resolution.outcome, resolution.source) {
+        (Outcome::Completed | Outcome::Declined, Source::Teller) => {
+            Err("law 3: teller ended it as executed by itself".to_owned())
+        }
+        (Outcome::Failed, Source::Teller | Source::Answer) => {
+            ensure(
+                !transaction.may_execute(),
+                "law 3: failed while an attempt may be executed",
+            )?;
+            let executed = |fate: Fate| fate == Fate::Completed;
+            ensure(
+                !transaction
+                    .attempts
+                    .iter()
+                    .any(|attempt| executed(attempt.fate)),
+                "law 3: failed, but executed",
+            )
+        }
+        (Outcome::Completed | Outcome::Declined | Outcome::Failed, _) => Ok(()),
+    }
+}
+
+/// Law 2, at rest: at most one attempt can be executing, and it is the last one.
+fn attempts_match_state(transaction: &Transaction) -> Result<(), String> {
+    let last = transaction.attempt().map(|attempt| attempt.fate);
+    let number = transaction.attempt_no();
+    let open = |fate: Fate| matches!(fate, Fate::Out | Fate::Pending | Fate::Unknown);
+    let earlier = transaction.attempts.iter().rev().skip(1);
+    ensure(
+        !earlier.clone().any(|attempt| open(attempt.fate)),
+        "law 2: an earlier attempt may still execute",
+    )?;
+    match transaction.state {
+        State::Accepted => ensure(number == 0, "an accepted transaction has no attempt"),
+        State::Submitting { attempt } => ensure(
+            attempt == number && last == Some(Fate::Out),
+            "submitting: the last attempt is out",
+        ),
+        State::Pending { attempt } => ensure(
+            attempt == number && last == Some(Fate::Pending),
+            "pending: the provider has the last attempt",
+        ),
+        State::Unknown { attempt } => ensure(
+            attempt == number && last == Some(Fate::Unknown),
+            "unknown: the last attempt is in doubt",
+        ),
+        State::BackingOff { attempt } => ensure(
+            attempt == number && matches!(last, Some(Fate::NotExecuted | Fate::Absent)),
+            "backing off: the last attempt was surely not executed",
+        ),
+        State::InReview { .. } => ensure(number > 0, "in review: an attempt was made"),
+        State::Completed | State::Declined | State::Failed => Ok(()),
+    }
+}
+
+/// Law 4: whatever is open has an armed timer. The gate's queue counts, because the gate answers for
+/// everyone in it; a wait there has `submit_by` or the review deadline armed besides.
+fn never_stuck(transaction: &Transaction) -> Result<(), String> {
+    let volatile = &transaction.volatile;
+    let armed = |timer: Timer| volatile.timers.due(timer).is_some();
+    let asking =
+        armed(Timer::Inquire) || armed(Timer::InquiryOverdue) || volatile.inquiry == Errand::Queued;
+    match transaction.state {
+        State::Accepted | State::BackingOff { .. } => {
+            let going = armed(Timer::Submit) || volatile.submission == Errand::Queued;
+            ensure(
+                going && armed(Timer::Expire),
+                "law 4: nothing would start the next attempt",
+            )?;
+        }
+        State::Submitting { .. } => {
+            ensure(
+                armed(Timer::SubmissionOverdue),
+                "law 4: a lost call would never be noticed",
+            )?;
+        }
+        State::Pending { .. } | State::Unknown { .. } => {
+            ensure(
+                asking && armed(Timer::Review),
+                "law 4: nobody would ask the provider or a person",
+            )?;
+        }
+        State::InReview { .. } => ensure(asking, "law 4: a review is not asked about any more")?,
+        State::Completed | State::Declined | State::Failed => {}
+    }
+    let untold = transaction
+        .notice
+        .as_ref()
+        .is_some_and(|notice| notice.delivery == Delivery::Open);
+    ensure(
+        !untold || armed(Timer::Notify) || armed(Timer::NotifyOverdue),
+        "law 4: the app would never be told",
+    )
+}
+
+/// Law 8.
+fn bounded(transaction: &Transaction) -> Result<(), String> {
+    ensure(
+        transaction.attempt_no() <= MAX_ATTEMPTS_EVER,
+        "law 8: too many attempts",
+    )?;
+    ensure(
+        transaction.conflicts.len() <= MAX_CONFLICTS,
+        "law 8: too many conflicts kept",
+    )
+}
+
+/// Law 1: a request goes out only for an intent that is in the same commit.
+fn effects_are_committed(decision: &Decision) -> Result<(), String> {
+    let committed = |wanted: u32| {
+        decision.records.iter().any(|record| matches!(record.fact, Fact::AttemptStarted { attempt, .. } if attempt == wanted))
+    };
+    decision
+        .effects
+        .iter()
+        .try_for_each(|effect| match *effect {
+            Effect::Submit { attempt } => ensure(
+                committed(attempt),
+                "law 1: a submission without a committed intent",
+            ),
+            Effect::AskToSubmit
+            | Effect::AskToInquire
+            | Effect::Inquire { .. }
+            | Effect::Notify
+            | Effect::LeaveGate => Ok(()),
+        })
+}
+
+/// Law 2: a new attempt only when no earlier one may be executed.
+fn at_most_one_execution(before: &Transaction, decision: &Decision) -> Result<(), String> {
+    let started = decision.next.attempts.len() > before.attempts.len();
+    ensure(
+        !started || !before.may_execute(),
+        "law 2: an attempt started while an earlier one may execute",
+    )?;
+    let executed = before
+        .attempts
+        .iter()
+        .any(|attempt| attempt.fate == Fate::Completed);
+    ensure(
+        !started || !executed,
+        "law 2: an attempt started after one was executed",
+    )
+}
+
+/// Law 5: an outcome changes only from failed, or by a person.
+fn outcomes_stay(before: &Transaction, after: &Transaction) -> Result<(), String> {
+    let (Some(first), Some(second)) = (&before.resolution, &after.resolution) else {
+        return ensure(
+            before.resolution.is_none(),
+            "law 5: an outcome was taken back",
+        );
+    };
+    let may_change = first.outcome == Outcome::Failed || second.source == Source::Operator;
+    ensure(
+        first == second || may_change,
+        "law 5: a later claim overwrote the first",
+    )
+}

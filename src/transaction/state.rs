@@ -1,0 +1,333 @@
+//! The states of a transaction and everything that is known of it.
+//!
+//! The durable part is folded from records and nothing else; [`Volatile`] is what lives on the
+//! monotonic clock of this process and starts anew after a restart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::evidence::{Conflict, Outcome, Report, Resolution};
+use super::identity::{Key, PayloadHash};
+use super::request::{Intent, Request};
+use super::time::{Mono, Timestamp};
+use super::timers::Timers;
+
+/// Where a transaction is on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum State {
+    /// Durable; waits for the gate's permit.
+    Accepted,
+    /// The request of this attempt is out.
+    Submitting {
+        /// Its number, from 1.
+        attempt: u32,
+    },
+    /// The provider says that it has this attempt.
+    Pending {
+        /// Its number, from 1.
+        attempt: u32,
+    },
+    /// This attempt may have been executed.
+    Unknown {
+        /// Its number, from 1.
+        attempt: u32,
+    },
+    /// This attempt was surely not executed; the next one is armed.
+    BackingOff {
+        /// Its number, from 1.
+        attempt: u32,
+    },
+    /// A person is asked; slow inquiries go on.
+    InReview {
+        /// What for.
+        why: ReviewReason,
+    },
+    /// Executed.
+    Completed,
+    /// Processed and refused by the provider.
+    Declined,
+    /// Surely never executed, and given up.
+    Failed,
+}
+
+/// Why a person is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewReason {
+    /// The time in doubt went over the profile's bound.
+    Deadline,
+}
+
+impl State {
+    /// The state's name, without its attempt.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Submitting { .. } => "submitting",
+            Self::Pending { .. } => "pending",
+            Self::Unknown { .. } => "unknown",
+            Self::BackingOff { .. } => "backing_off",
+            Self::InReview { .. } => "in_review",
+            Self::Completed => "completed",
+            Self::Declined => "declined",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// What the app sees.
+    #[must_use]
+    pub fn status(self) -> Status {
+        match self {
+            Self::Accepted
+            | Self::Submitting { .. }
+            | Self::Pending { .. }
+            | Self::Unknown { .. }
+            | Self::BackingOff { .. } => Status::Pending,
+            Self::InReview { .. } => Status::InReview,
+            Self::Completed => Status::Completed,
+            Self::Declined => Status::Declined,
+            Self::Failed => Status::Failed,
+        }
+    }
+
+    /// Whether an outcome is known.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Declined | Self::Failed)
+    }
+
+    /// The final state for an outcome.
+    #[must_use]
+    pub fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Completed => Self::Completed,
+            Outcome::Declined => Self::Declined,
+            Outcome::Failed => Self::Failed,
+        }
+    }
+}
+
+/// What an app sees of a state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Not known yet.
+    Pending,
+    /// Not known yet, and a person is asked.
+    InReview,
+    /// Money moved.
+    Completed,
+    /// The provider refused.
+    Declined,
+    /// Surely never executed.
+    Failed,
+}
+
+impl Status {
+    /// All of them, in the order of a transaction's life.
+    pub const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::InReview,
+        Self::Completed,
+        Self::Declined,
+        Self::Failed,
+    ];
+
+    /// The word in JSON, queries and notifications.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::InReview => "in_review",
+            Self::Completed => "completed",
+            Self::Declined => "declined",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The status for a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// One transaction, as its actor holds it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Transaction {
+    /// Its name.
+    pub key: Key,
+    /// The number of records behind it; each record raises it by one.
+    pub version: u64,
+    /// Where it is on its way.
+    pub state: State,
+    /// What the app asked for.
+    pub request: Arc<Request>,
+    /// The hash of what the app asked for, for law 7.
+    pub payload_hash: PayloadHash,
+    /// When it became durable.
+    pub accepted_at: Timestamp,
+    /// When the last record was made.
+    pub changed_at: Timestamp,
+    /// When it first became final.
+    pub final_at: Option<Timestamp>,
+    /// Its attempts in order; number 1 first. At most [`super::policy::MAX_ATTEMPTS_EVER`].
+    pub attempts: Vec<Attempt>,
+    /// How it ended, once it has.
+    pub resolution: Option<Resolution>,
+    /// Contradictions, oldest first. At most [`super::policy::MAX_CONFLICTS`].
+    pub conflicts: Vec<Conflict>,
+    /// Whether a contradiction waits for a person, on a final transaction too.
+    pub conflict_open: bool,
+    /// The notification that the app has to acknowledge, or has.
+    pub notice: Option<Notice>,
+    /// Status reports recorded so far.
+    pub inquiries: u32,
+    /// The last status report.
+    pub last_report: Option<Report>,
+    /// What lives on this process's clock.
+    pub volatile: Volatile,
+}
+
+impl Transaction {
+    /// The attempt that counts now: the last one.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+
+    /// The number of the last attempt, 0 before the first.
+    #[must_use]
+    pub fn attempt_no(&self) -> u32 {
+        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether anything remains to be done: not final, or final and the app doesn't know it yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.state.is_final()
+            || self
+                .notice
+                .as_ref()
+                .is_some_and(|notice| notice.delivery == Delivery::Open)
+    }
+
+    /// Whether some attempt may have been executed without teller knowing its outcome. While this
+    /// is so, no new attempt may start (law 2).
+    #[must_use]
+    pub fn may_execute(&self) -> bool {
+        self.attempts.iter().any(|attempt| match attempt.fate {
+            Fate::Out | Fate::Pending | Fate::Unknown => true,
+            Fate::NotExecuted | Fate::Absent | Fate::Completed | Fate::Declined => false,
+        })
+    }
+
+    /// Whether a person has to look at it.
+    #[must_use]
+    pub fn needs_review(&self) -> bool {
+        self.conflict_open || matches!(self.state, State::InReview { .. })
+    }
+}
+
+/// One numbered submission and what became of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Attempt {
+    /// What it was committed to do, before it did it.
+    pub intent: Arc<Intent>,
+    /// When the intent was recorded.
+    pub started_at: Timestamp,
+    /// What is known of it.
+    pub fate: Fate,
+    /// The provider's own reference, once it gave one.
+    pub provider_reference: Option<String>,
+}
+
+/// What is known of one attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// The request is out.
+    Out,
+    /// The provider has it.
+    Pending,
+    /// It may have been executed.
+    Unknown,
+    /// It surely never reached the provider's hands.
+    NotExecuted,
+    /// The provider didn't know it after the end of its ghost window.
+    Absent,
+    /// Executed.
+    Completed,
+    /// Processed and refused.
+    Declined,
+}
+
+/// What the app has to be told: the newest version of the outcome.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// The id that stays the same across deliveries.
+    pub id: Uuid,
+    /// The version of the transaction that it tells.
+    pub version: u64,
+    /// The status that it tells.
+    pub status: Status,
+    /// When that became so.
+    pub since: Timestamp,
+    /// Deliveries that failed so far.
+    pub failures: u32,
+    /// Whether it still has to be delivered.
+    pub delivery: Delivery,
+}
+
+/// How far a notification is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Not acknowledged yet.
+    Open,
+    /// The app said 2xx.
+    Acknowledged,
+    /// The schedule is used up, or the app said that it wants no more. Shown to operators.
+    GivenUp,
+}
+
+/// What lives on this process's monotonic clock. Never stored: a restart begins with the default and
+/// `Event::Recovered` fills it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Volatile {
+    /// The armed timers.
+    pub timers: Timers,
+    /// End of the last attempt's ghost window, margin included. `None`: not sent, or no window.
+    pub window_ends: Option<Mono>,
+    /// Since when the last attempt has been in doubt.
+    pub doubt_since: Option<Mono>,
+    /// When the provider was last asked.
+    pub last_asked: Option<Mono>,
+    /// Inquiries on the present ladder.
+    pub rung: u32,
+    /// Time that our own budget or breaker held an inquiry back, not yet added to the review deadline.
+    pub held: Duration,
+    /// The submission's way through the gate.
+    pub submission: Errand,
+    /// The inquiry's way through the gate.
+    pub inquiry: Errand,
+    /// The notification's delivery.
+    pub delivery: Errand,
+}
+
+/// Whether a piece of work is under way outside of the core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Errand {
+    /// Nothing is asked for.
+    #[default]
+    Idle,
+    /// The gate has been asked for a permit.
+    Queued,
+    /// The call is out.
+    Out,
+}
