@@ -1,0 +1,79 @@
+//! The program: what a parent process reads, and how it ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::get;
+
+/// A child that doesn't outlive a failing test.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the program and reads its first line.
+fn start(args: &[&str]) -> (Program, BufReader<impl Read>, String) {
+    let mut program = Program(
+        Command::new(env!("CARGO_BIN_EXE_mock-provider"))
+            .args(args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program is built"),
+    );
+    let mut out = BufReader::new(program.0.stdout.take().expect("piped"));
+    let mut line = String::new();
+    out.read_line(&mut line).expect("a line");
+    (program, out, line.trim_end().to_owned())
+}
+
+#[tokio::test]
+async fn the_provider_says_where_it_listens_and_stops_when_told() {
+    let (mut program, mut out, line) = start(&["--port", "0", "--seed", "9", "--time-scale", "5"]);
+    let url = line
+        .strip_prefix("listening on ")
+        .expect("the promised line");
+    let ledger = get(url, "/ledger").await.json();
+    assert_eq!(
+        (&ledger["seed"], &ledger["time_scale"]),
+        (&9.into(), &5.0.into())
+    );
+
+    let pid = program.0.id().to_string();
+    let told = Command::new("sh")
+        .args(["-c", "kill -TERM \"$0\"", &pid])
+        .status()
+        .expect("a shell");
+    assert!(told.success());
+    assert!(program.0.wait().expect("it ends").success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "", "one line and no more");
+}
+
+#[tokio::test]
+async fn the_app_is_a_subcommand() {
+    let args = [
+        "app",
+        "--port",
+        "0",
+        "--teller",
+        "http://127.0.0.1:9",
+        "--print-url",
+    ];
+    let (_program, _out, url) = start(&args);
+    assert_eq!(get(&url, "/notifications").await.text, "[]");
+}
+
+#[test]
+fn a_wrong_flag_is_an_error() {
+    let status = Command::new(env!("CARGO_BIN_EXE_mock-provider"))
+        .args(["--time-scale", "0", "--port", "0"])
+        .stderr(Stdio::null())
+        .status()
+        .expect("the program is built");
+    assert!(!status.success());
+}

@@ -1,0 +1,5 @@
+//! The world outside of the actors, behind the traits of [`crate::ports`].
+
+pub mod journal;
+pub mod notifier;
+pub mod provider;

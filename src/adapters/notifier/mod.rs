@@ -1,0 +1,1 @@
+//! Telling apps over HTTP.
