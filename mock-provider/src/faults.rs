@@ -1,6 +1,7 @@
 //! Faults that the provider shows on request; without a request it shows none.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// How often each thing goes wrong: probabilities from 0 to 1, drawn per (seed, id, nth POST).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -37,22 +38,40 @@ pub struct Faults {
     pub down: bool,
 }
 
-/// A fault that was asked for with an impossible probability.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{field} is {value}, a probability lies between 0 and 1")]
-pub struct NotAProbability {
-    /// The fault.
-    pub field: &'static str,
-    /// What was asked for.
-    pub value: f64,
+/// Why faults were refused.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFaults {
+    /// Not an object of known faults.
+    #[error("faults are a JSON object: {0}")]
+    NotFaults(#[from] serde_json::Error),
+    /// A fault was asked for with an impossible probability.
+    #[error("{field} is {value}, a probability lies between 0 and 1")]
+    NotAProbability {
+        /// The fault.
+        field: &'static str,
+        /// What was asked for.
+        value: f64,
+    },
 }
 
 impl Faults {
+    /// Reads faults from a JSON object; what isn't named is off.
+    ///
+    /// # Errors
+    /// An unknown fault, another type, or a probability outside 0 to 1.
+    pub fn from_json(json: &[u8]) -> Result<Self, BadFaults> {
+        // By way of a map, because serde would also take an array for a struct's fields.
+        let fields: Map<String, Value> = serde_json::from_slice(json)?;
+        let faults = Self::deserialize(Value::Object(fields))?;
+        faults.check()?;
+        Ok(faults)
+    }
+
     /// Refuses probabilities that are none.
     ///
     /// # Errors
-    /// [`NotAProbability`] names the first field outside 0 to 1.
-    pub fn check(&self) -> Result<(), NotAProbability> {
+    /// [`BadFaults::NotAProbability`] names the first field outside 0 to 1.
+    pub fn check(&self) -> Result<(), BadFaults> {
         let all = [
             ("refuse_503", self.refuse_503),
             ("refuse_429", self.refuse_429),
@@ -72,7 +91,7 @@ impl Faults {
             .into_iter()
             .find(|(_, value)| !(0.0..=1.0).contains(value))
         {
-            Some((field, value)) => Err(NotAProbability { field, value }),
+            Some((field, value)) => Err(BadFaults::NotAProbability { field, value }),
             None => Ok(()),
         }
     }
@@ -80,37 +99,50 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::Faults;
 
-    #[test]
-    fn only_probabilities_pass() {
-        assert!(Faults::default().check().is_ok());
-        for value in [-0.1, 1.1, f64::NAN] {
-            let faults = Faults {
-                drip: value,
-                ..Faults::default()
-            };
-            assert_eq!(faults.check().expect_err("refused").field, "drip");
-        }
+    fn refusal(json: &serde_json::Value) -> String {
+        Faults::from_json(json.to_string().as_bytes())
+            .expect_err("refused")
+            .to_string()
     }
 
     #[test]
     fn every_number_is_checked() {
-        let all = serde_json::to_value(Faults::default()).expect("faults are plain JSON");
+        let all = json!(Faults::default());
         for (field, value) in all.as_object().expect("a struct is an object") {
             if value.is_boolean() {
                 continue;
             }
-            let mut changed = all.clone();
-            changed[field] = 2.0.into();
-            let faults: Faults = serde_json::from_value(changed).expect("a number is accepted");
-            assert_eq!(faults.check().expect_err("refused").field, field);
+            for number in [-0.1, 1.1] {
+                let why = refusal(&json!({field: number}));
+                assert!(why.contains(field) && why.contains("between"), "{why}");
+            }
         }
+        let not_a_number = Faults {
+            drip: f64::NAN,
+            ..Faults::default()
+        };
+        assert!(not_a_number.check().is_err());
+    }
+
+    #[test]
+    fn what_is_not_named_is_off() {
+        let faults = Faults::from_json(br#"{"drip": 0.5, "down": true}"#).expect("known faults");
+        let expected = Faults {
+            drip: 0.5,
+            down: true,
+            ..Faults::default()
+        };
+        assert_eq!(faults, expected);
     }
 
     #[test]
     fn a_misspelt_fault_is_an_error() {
-        let error = serde_json::from_str::<Faults>(r#"{"webhook_lots": 1}"#).expect_err("refused");
-        assert!(error.to_string().contains("webhook_lots"));
+        assert!(refusal(&json!({"webhook_lots": 1})).contains("webhook_lots"));
+        refusal(&json!([]));
+        refusal(&json!({"down": 1}));
     }
 }

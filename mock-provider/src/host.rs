@@ -4,11 +4,11 @@
 //! (or none), is not slowed by a test that blocks its thread, and sees real time even where the
 //! caller's time is paused.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use anyhow::Context;
@@ -20,6 +20,9 @@ pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How long an idle connection is kept. Longer than a client's usual pool time, so that no client
 /// meets a connection that closes under its hands: such faults come on request only.
 const KEEP_ALIVE: Duration = Duration::from_secs(120);
+
+/// What the server's thread reports once: the bound address and how to stop it, or why not.
+type Started = anyhow::Result<(SocketAddr, ServerHandle)>;
 
 /// A running HTTP server; dropping it stops it.
 #[derive(Debug)]
@@ -40,15 +43,12 @@ impl Host {
     where
         F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
     {
-        let listener =
-            TcpListener::bind((ip, port)).with_context(|| format!("listening on {ip}:{port}"))?;
-        let address = listener.local_addr().context("reading the bound port")?;
         let (started, starting) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || serve(listener, configure, started))
+            .spawn(move || serve((ip, port).into(), configure, started))
             .context("starting the server's thread")?;
-        let handle = starting
+        let (address, handle) = starting
             .await
             .context("the server's thread ended before it served")??;
         Ok(Self {
@@ -79,11 +79,8 @@ impl Drop for Host {
     }
 }
 
-fn serve<F>(
-    listener: TcpListener,
-    configure: F,
-    started: oneshot::Sender<anyhow::Result<ServerHandle>>,
-) where
+fn serve<F>(address: SocketAddr, configure: F, started: oneshot::Sender<Started>)
+where
     F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -97,24 +94,34 @@ fn serve<F>(
         }
     };
     runtime.block_on(async move {
-        let server = HttpServer::new(move || App::new().configure(configure.clone()))
-            .workers(1)
-            .keep_alive(KEEP_ALIVE)
-            .disable_signals()
-            .listen(listener);
-        match server {
-            Ok(server) => {
-                let server = server.run();
+        match bind(address, configure) {
+            Ok((bound, server)) => {
                 // Nobody listening any more means nobody wants the server.
-                if started.send(Ok(server.handle())).is_ok()
+                if started.send(Ok((bound, server.handle()))).is_ok()
                     && let Err(error) = server.await
                 {
                     tracing::error!(%error, "the HTTP server failed");
                 }
             }
             Err(error) => {
-                let _ = started.send(Err(error).context("taking over the listening socket"));
+                let _ = started.send(Err(error));
             }
         }
     });
+}
+
+/// Binds; connections are accepted from now on, and served once the server is polled.
+fn bind<F>(address: SocketAddr, configure: F) -> anyhow::Result<(SocketAddr, Server)>
+where
+    F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+{
+    let server = HttpServer::new(move || App::new().configure(configure.clone()))
+        .workers(1)
+        .keep_alive(KEEP_ALIVE)
+        .disable_signals()
+        .bind(address)
+        .with_context(|| format!("listening on {address}"))?;
+    let bound = server.addrs();
+    let bound = bound.first().context("the server is bound to no address")?;
+    Ok((*bound, server.run()))
 }

@@ -39,7 +39,7 @@ impl Ledger {
 pub struct Execution {
     /// The id that was posted.
     pub id: String,
-    /// The how-manieth POST of that id it was, from 1.
+    /// Which POST of that id it was, counted from 1.
     pub execution: u32,
     /// Every field of the body except `id` and `webhookUrl` (which may carry a secret).
     pub payload: Map<String, Value>,

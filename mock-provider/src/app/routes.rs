@@ -69,19 +69,26 @@ async fn request(body: Bytes, state: Data<State>) -> HttpResponse {
         Ok(index) => index,
         Err(full) => return problem(StatusCode::INSUFFICIENT_STORAGE, &full.to_string()),
     };
-    // Started together and independent of whoever asked the app, as a browser's second click is.
+    // A task of its own: teller's answers are worth keeping even if whoever asked has hung up.
+    match rt::spawn(tap(state, index, text, times)).await {
+        Ok(Some(answer)) => passed_on(answer),
+        Ok(None) | Err(_) => problem(StatusCode::BAD_GATEWAY, "teller didn't answer"),
+    }
+}
+
+/// Sends the same request so many times at once, as a nervous finger does, and returns the first
+/// answer.
+async fn tap(state: Data<State>, index: usize, body: String, times: u32) -> Option<TellerAnswer> {
     let calls: Vec<_> = (0..times)
-        .map(|_| rt::spawn(ask_teller(state.clone(), text.clone())))
+        .map(|_| rt::spawn(ask_teller(state.clone(), body.clone())))
         .collect();
     let mut answers = Vec::with_capacity(calls.len());
     for call in calls {
         answers.push(call.await.ok().flatten());
     }
-    state.answered(index, answers.clone());
-    match answers.into_iter().flatten().next() {
-        Some(answer) => passed_on(answer),
-        None => problem(StatusCode::BAD_GATEWAY, "teller didn't answer"),
-    }
+    let first = answers.iter().flatten().next().cloned();
+    state.answered(index, answers);
+    first
 }
 
 async fn ask_teller(state: Data<State>, body: String) -> Option<TellerAnswer> {

@@ -68,8 +68,8 @@ impl State {
 
     /// How many times the request for `id` is sent.
     pub(super) fn times(&self, id: &str) -> u32 {
-        let twice = Dice::new(self.options.seed, "double_tap", id, 1);
-        1 + u32::from(twice.clone().chance(self.options.double_tap))
+        let mut dice = Dice::new(self.options.seed, "double_tap", id, 1);
+        1 + u32::from(dice.chance(self.options.double_tap))
     }
 
     /// Makes a delivery a record, failing if it is one of those that shall, and says how it fails.

@@ -161,12 +161,9 @@ async fn stats(provider: Data<Provider>) -> HttpResponse {
 }
 
 async fn set_faults(body: Bytes, provider: Data<Provider>) -> HttpResponse {
-    let faults: Faults = match serde_json::from_slice(&body) {
-        Ok(faults) => faults,
-        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
-    };
-    match provider.set_faults(faults.clone()) {
-        Ok(()) => HttpResponse::Ok().json(faults),
+    let faults = Faults::from_json(&body);
+    match faults.and_then(|faults| provider.set_faults(faults.clone()).map(|()| faults)) {
+        Ok(faults) => HttpResponse::Ok().json(faults),
         Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }

@@ -11,7 +11,7 @@ use super::limit::{StatusLimit, Verdict};
 use super::stats::Stats;
 use super::{Options, webhooks};
 use crate::clock::{Clock, epoch_ms};
-use crate::faults::{Faults, NotAProbability};
+use crate::faults::{BadFaults, Faults};
 use crate::ledger::{Entries, Execution, Ledger, WebhookSent};
 use crate::model::{Dice, ReferenceProvider, Status};
 use crate::plan::{self, Plan};
@@ -60,7 +60,7 @@ pub(crate) struct Taken {
     pub(crate) at_ms: u64,
     /// Its place in the ledger.
     pub(crate) index: usize,
-    /// The how-manieth of its id.
+    /// Which POST of its id it was, counted from 1.
     pub(crate) execution: u32,
 }
 
@@ -188,7 +188,7 @@ impl Provider {
         self.lock().faults.down
     }
 
-    pub(crate) fn set_faults(&self, faults: Faults) -> Result<(), NotAProbability> {
+    pub(crate) fn set_faults(&self, faults: Faults) -> Result<(), BadFaults> {
         faults.check()?;
         self.lock().faults = faults;
         Ok(())

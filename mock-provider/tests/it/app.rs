@@ -23,7 +23,7 @@ async fn house(double_tap: f64) -> House {
 }
 
 /// A script makes the stand-in answer soon.
-fn quick(fields: Value) -> Value {
+fn quick(fields: &Value) -> Value {
     let mut body = json!({"script": {"answer_after_ms": 0}});
     for (name, value) in fields.as_object().expect("fields") {
         body[name] = value.clone();
@@ -39,7 +39,7 @@ async fn put(url: &str, body: &str) -> Got {
 #[tokio::test]
 async fn it_fills_in_an_id_and_passes_the_rest_on() {
     let House { teller, app } = house(0.0).await;
-    let got = post(&app.url, "/transaction", &quick(json!({"amount": 5}))).await;
+    let got = post(&app.url, "/transaction", &quick(&json!({"amount": 5}))).await;
     assert_eq!(got.code, 200);
     assert_eq!(got.headers["content-type"], "application/json");
     let id = got.json()["id"].as_str().expect("an id").to_owned();
@@ -56,7 +56,10 @@ async fn it_fills_in_an_id_and_passes_the_rest_on() {
 
 #[tokio::test]
 async fn it_keeps_an_id_and_teller_s_refusal() {
-    let House { app, .. } = house(0.0).await;
+    let House {
+        teller: _teller,
+        app,
+    } = house(0.0).await;
     let body = json!({"id": "mine", "script": {"answer": "refuse_503"}});
     let got = post(&app.url, "/transaction", &body).await;
     assert_eq!(got.code, 503);
@@ -71,7 +74,7 @@ async fn it_keeps_an_id_and_teller_s_refusal() {
 #[tokio::test]
 async fn it_taps_twice() {
     let House { teller, app } = house(1.0).await;
-    let got = post(&app.url, "/transaction", &quick(json!({"id": "a"}))).await;
+    let got = post(&app.url, "/transaction", &quick(&json!({"id": "a"}))).await;
     assert_eq!(got.code, 200);
     assert_eq!(teller.ledger().of("a").count(), 2);
     let sent = app.sent();
@@ -184,7 +187,11 @@ async fn deliveries_fail_on_request() {
     let hung = try_send(client().put(path).timeout(short).body(body)).await;
     assert!(hung.expect_err("no answer").is_timeout());
 
-    let answered: Vec<_> = app.notifications().iter().map(|n| n.answered).collect();
+    let notifications = eventually("all ten are recorded", || async {
+        Some(app.notifications()).filter(|list| list.len() == 10)
+    })
+    .await;
+    let answered: Vec<_> = notifications.iter().map(|n| n.answered).collect();
     let expected = [500, 200, 410, 200, 429, 200, 0, 0, 200, 0];
     assert_eq!(
         answered,

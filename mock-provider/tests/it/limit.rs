@@ -43,9 +43,9 @@ async fn too_many_inquiries_are_limited_and_then_blocked() {
 
 #[tokio::test]
 async fn a_block_ends() {
-    // A block lasts 60 s, at this scale 0.06 s.
+    // A block lasts 60 s, at this scale 0.3 s.
     let provider = server::start(Options {
-        time_scale: 1_000.0,
+        time_scale: 200.0,
         status_limit: Some(0.01),
         ..options()
     })

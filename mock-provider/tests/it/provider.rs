@@ -58,7 +58,7 @@ async fn an_answer_and_its_webhook() {
 #[tokio::test]
 async fn a_504_and_its_ghost() {
     let provider = provider().await;
-    // Late enough that the 404 before it is seen on a busy machine too.
+    // Late enough that there is a 404 to be seen first, except on a very busy machine.
     let id = id_where(
         |draw| matches!(draw, Draw::TimedOut { ghost: Some(ghost), .. } if ghost.after_ms > 110_000),
     );
@@ -66,7 +66,11 @@ async fn a_504_and_its_ghost() {
 
     let got = post(&provider.url, "/transaction", &json!({"id": id})).await;
     assert_eq!((got.code, got.text.as_str()), (504, "Timeout"));
-    assert_eq!(inquire(&provider, &id).await, (404, None));
+    let exists_at_ms = entry(&provider, &id).and_then(|entry| entry.exists_at_ms);
+    let early = inquire(&provider, &id).await;
+    if Some(epoch_ms() + 10) < exists_at_ms {
+        assert_eq!(early, (404, None));
+    }
     let seen = eventually("the ghost", || async {
         let (code, status) = inquire(&provider, &id).await;
         (code == 200).then_some(status)
@@ -181,10 +185,8 @@ async fn it_starts_inside_actix_and_stops_for_good() {
     eventually("the POST arrived", || async { entry(&provider, "a") }).await;
     provider.stop().await;
     assert_eq!(read_to_the_end(held).await, b"");
-    eventually("connections are refused", || async {
-        TcpStream::connect(&address).await.err()
-    })
-    .await;
+    let refused = TcpStream::connect(&address).await;
+    assert!(refused.is_err(), "nobody listens any more");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,10 +201,9 @@ async fn a_port_is_free_again_after_a_stop() {
     let taken = server::start(Options { port, ..options() }).await;
     assert!(taken.is_err(), "one port, one provider");
     first.stop().await;
-    let second = eventually("the port is free", || async {
-        server::start(Options { port, ..options() }).await.ok()
-    })
-    .await;
+    let second = server::start(Options { port, ..options() })
+        .await
+        .expect("the port is free as soon as the stop is over");
     assert_eq!(get(&second.url, "/healthz").await.code, 200);
 }
 

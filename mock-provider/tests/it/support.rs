@@ -1,8 +1,8 @@
 //! Verbs of the tests.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
@@ -33,16 +33,21 @@ pub(crate) async fn provider() -> Running {
     server::start(options()).await.expect("a free port")
 }
 
-pub(crate) fn client() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .http1_only()
-        .timeout(DEADLINE)
-        .build()
-        .expect("a plain client")
+/// A client that keeps no connection, so that all tests, each with a runtime of its own, share it.
+pub(crate) fn client() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .http1_only()
+            .pool_max_idle_per_host(0)
+            .timeout(DEADLINE)
+            .build()
+            .expect("a plain client")
+    })
 }
 
 /// Asks until there is an answer.
@@ -58,6 +63,13 @@ where
         assert!(Instant::now() < end, "never happened: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Milliseconds since 1970, as in the ledger.
+pub(crate) fn epoch_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ms = since.expect("the clock is set").as_millis();
+    u64::try_from(ms).expect("not in this geological age")
 }
 
 /// The first id whose first POST does what is wanted.

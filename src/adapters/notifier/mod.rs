@@ -1,1 +1,33 @@
 //! Telling apps over HTTP.
+//!
+//! ```text
+//!   Notification ──▶ HttpNotifier ── permit ──▶ form: template | standard_webhooks ──▶ one request
+//!                       │             (bounded                                            │
+//!                       │              per app)                                           ▼
+//!                       └◀── DeliveryResult: acknowledged, failed with its wait, gone ◀── status
+//! ```
+//!
+//! What holds here: only 2xx acknowledges, a redirect is never followed, and every delivery of the same
+//! news carries the same id and the transaction's version, so that an app can drop what it knows. A
+//! failure's text never holds a URL, a secret or a body.
+
+mod config;
+mod http;
+mod problem;
+mod standard_webhooks;
+mod template_form;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use config::{NotifierConfig, NotifyConfig};
+pub use http::HttpNotifier;
+pub use problem::NotifierProblem;
+
+/// For one call to an app, its connection included: the 15 to 30 s that the trade grants a receiver.
+const TIME_OUT: Duration = Duration::from_secs(15);
+
+/// The longest that one delivery can take: it may wait for its turn as long as for its answer.
+pub(crate) const LONGEST_DELIVERY: Duration = Duration::from_secs(2 * TIME_OUT.as_secs());

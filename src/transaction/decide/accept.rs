@@ -48,7 +48,7 @@ pub fn accept(
     let transaction = Transaction::begin(&acceptance.key, &record)
         .expect("the record made above is an acceptance, numbered 1, in the present format");
     let mut step = Step::starting(transaction, vec![record], now, policy);
-    match intent {
+    match intent.filter(|_| now.wall < acceptance.request.submit_by) {
         Some(intent) => start_attempt(&mut step, intent),
         None => step.ask_to_submit(),
     }

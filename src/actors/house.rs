@@ -1,0 +1,109 @@
+//! What every shard shares: the way to the world and the bounds of the house.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::gate::{Gate, GateStatus};
+use super::router::Router;
+use crate::clock::Clock;
+use crate::ports::{Journal, Notifier, Providers};
+
+/// Bounds that an operator can set. All are per process.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Bounds {
+    /// Open transactions, in memory or waiting outside of it. Over it new ones get 503.
+    pub open_transactions: usize,
+    /// A transaction that has nothing to do for this long leaves memory.
+    pub linger: Duration,
+    /// One whose next timer lies further off than this leaves memory too, after the linger.
+    pub passivate_beyond: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            // 116 bytes each as a wake-up: a million is 116 MB at most, and far less when they move.
+            open_transactions: 1_000_000,
+            // Long enough for the app's first question after the outcome.
+            linger: Duration::from_secs(5),
+            // Activation costs two microseconds and a read; a minute of memory is dearer.
+            passivate_beyond: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the shards share.
+pub struct House {
+    /// Where events become facts.
+    pub journal: Arc<dyn Journal>,
+    /// Who moves money.
+    pub providers: Providers,
+    /// Who tells the apps.
+    pub notifier: Arc<dyn Notifier>,
+    /// The clocks.
+    pub clock: Clock,
+    /// The way to every transaction.
+    pub router: Router,
+    /// The bounds.
+    pub bounds: Bounds,
+    gates: BTreeMap<String, Arc<Gate>>,
+    draining: AtomicBool,
+}
+
+impl House {
+    /// Puts the house together, with a gate per provider.
+    #[must_use]
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        providers: Providers,
+        notifier: Arc<dyn Notifier>,
+        clock: Clock,
+        router: Router,
+        bounds: Bounds,
+    ) -> Arc<Self> {
+        let gate = |provider: &Arc<dyn crate::ports::Provider>| {
+            let name = provider.name().to_owned();
+            let gate = Gate::new(&name, provider.limits().clone(), clock);
+            (name, gate)
+        };
+        let gates = providers.iter().map(gate).collect();
+        Arc::new(Self { journal, providers, notifier, clock, router, bounds, gates, draining: AtomicBool::new(false) })
+    }
+
+    /// The gate of a provider that is configured.
+    #[must_use]
+    pub fn gate(&self, provider: &str) -> Option<&Arc<Gate>> {
+        self.gates.get(provider)
+    }
+
+    /// All gates.
+    pub fn gates(&self) -> impl Iterator<Item = &Arc<Gate>> {
+        self.gates.values()
+    }
+
+    /// What operators see of the gates.
+    #[must_use]
+    pub fn gate_statuses(&self) -> Vec<GateStatus> {
+        self.gates.values().map(|gate| gate.status()).collect()
+    }
+
+    /// Open transactions that one shard may hold.
+    #[must_use]
+    pub fn open_per_shard(&self) -> usize {
+        self.bounds.open_transactions.div_ceil(self.router.shards())
+    }
+
+    /// Begins the end: nothing new is taken or sent out.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.gates.values().for_each(|gate| gate.close());
+    }
+
+    /// Whether the end has begun.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}

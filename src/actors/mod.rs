@@ -1,0 +1,24 @@
+//! The shell around the pure core.
+//!
+//! ```text
+//!   Router ── key ──▶ Registry (a shard per web worker's thread)
+//!                        │  activates, passivates, rebuilds
+//!                        ▼
+//!                     TransactionActor:  event ─▶ decide ─▶ commit ─▶ perform
+//!                        │                                             │
+//!                        ◀───────────── permits ────────────── Gate ◀──┘
+//! ```
+//!
+//! One actor per live transaction, always on the thread of its shard, so that nothing is locked. An
+//! actor handles one event at a time: while its record is being made durable, its mailbox, timers and
+//! calls stand still (that is what `ctx.wait` does), and nothing else waits with it.
+
+pub mod gate;
+pub mod house;
+pub mod messages;
+pub mod registry;
+pub mod router;
+pub mod status;
+mod transaction;
+
+pub use house::{Bounds, House};

@@ -1,0 +1,210 @@
+//! What others say to a transaction, and its answers. An answer goes out after the commit that it
+//! speaks of.
+
+use actix::fut::{ActorFutureExt, WrapFuture};
+use actix::{ActorContext, AsyncContext, Context};
+
+use super::{TransactionActor, WATCHERS_MAX};
+use crate::actors::gate::Grant;
+use crate::actors::messages::{Accepted, Acted, Call, Found, Reply, Until, WebhookTaken};
+use crate::actors::router::Place;
+use crate::actors::status::{ActorStatus, Residence};
+use crate::ports::{AppendError, Expect};
+use crate::transaction::{Acceptance, Event, Finding, Ignored, Transaction, accept};
+
+impl TransactionActor {
+    pub(super) fn answer(&mut self, call: Call, place: Option<Place>, ctx: &mut Context<Self>) {
+        match call {
+            Call::Accept { acceptance, reply } => match &self.seat {
+                Some(seat) => {
+                    let _ = reply.send(replay(seat, &acceptance));
+                }
+                None => self.begin(*acceptance, reply, place, ctx),
+            },
+            Call::Read { reply } => {
+                let _ = reply.send(self.found());
+            }
+            Call::Watch { until, reply } => self.watch(until, reply),
+            Call::Inspect { reply } => {
+                let _ = reply.send(self.status());
+            }
+            Call::Webhook { attempt, report, reply } => {
+                self.happen_then(Event::WebhookArrived { attempt, report }, ctx, move |_, _| {
+                    let _ = reply.send(WebhookTaken::Yes);
+                    drop(place);
+                });
+            }
+            Call::Hint => {
+                if self.gate().is_some_and(|gate| gate.take_hint()) {
+                    self.happen(Event::HintArrived, ctx);
+                }
+            }
+            Call::Act { act, reply } => {
+                self.happen_then(Event::Acted(act), ctx, move |actor, result| {
+                    let answer = match (result, &actor.seat) {
+                        (Ok(()), Some(seat)) => Acted::Done(Box::new(seat.clone())),
+                        (Err(ignored), Some(_)) => Acted::Refused(ignored),
+                        (_, None) => Acted::Nowhere,
+                    };
+                    let _ = reply.send(answer);
+                    drop(place);
+                });
+            }
+            Call::Granted(grant) => self.granted(*grant, ctx),
+            Call::Stop { reply } => self.happen_then(Event::Stopping, ctx, |_, _| {
+                let _ = reply.send(());
+            }),
+            Call::Crash => panic!("crashed on purpose"),
+        }
+    }
+
+    /// The first message: the acceptance, together with the first attempt if the gate lets it go at
+    /// once.
+    fn begin(
+        &mut self,
+        acceptance: Acceptance,
+        reply: Reply<Accepted>,
+        place: Option<Place>,
+        ctx: &mut Context<Self>,
+    ) {
+        let name = &acceptance.request.provider;
+        let (Some(provider), Some(gate)) = (self.house.providers.get(name), self.house.gate(name)) else {
+            let _ = reply.send(Accepted::Unavailable(format!("the provider {name:?} is not configured")));
+            ctx.stop();
+            return;
+        };
+        let permit = gate.try_submit();
+        // A request that can't be rendered is accepted all the same, and fails with the reason in its
+        // history: that is where the app and the operators look.
+        let intent = permit.is_some().then(|| provider.intent(&self.key, &acceptance.request, 1).ok()).flatten();
+        let decision = accept(&acceptance, intent, self.house.clock.now(), provider.policy());
+        self.submission_permit = permit;
+        let appended = self.house.journal.append(self.append_of(&decision, Expect::Absent));
+        ctx.wait(appended.into_actor(self).map(move |result, actor, ctx| {
+            let _held_until_answered = place;
+            match result {
+                Ok(committed) => {
+                    actor.committed = committed.sequence;
+                    let new = Box::new(decision.next.clone());
+                    actor.become_decided(decision, ctx);
+                    let _ = reply.send(Accepted::New(new));
+                }
+                Err(AppendError::Exists) => {
+                    actor.submission_permit = None;
+                    actor.load_then(ctx, move |actor, seated, ctx| {
+                        let answer = match (seated, &actor.seat) {
+                            (Ok(()), Some(seat)) => replay(seat, &acceptance),
+                            (Ok(()), None) => Accepted::Unavailable("its history could not be read".to_owned()),
+                            (Err(why), _) => Accepted::Unavailable(why),
+                        };
+                        let _ = reply.send(answer);
+                        if actor.seat.is_none() {
+                            ctx.stop();
+                        }
+                    });
+                }
+                Err(AppendError::VersionConflict) => {
+                    let _ = reply.send(Accepted::Unavailable(AppendError::VersionConflict.to_string()));
+                    ctx.stop();
+                }
+                Err(AppendError::Unavailable(why)) => {
+                    let _ = reply.send(Accepted::Unavailable(why));
+                    ctx.stop();
+                }
+            }
+        }));
+    }
+
+    fn granted(&mut self, grant: Grant, ctx: &mut Context<Self>) {
+        let Grant { permit, inquiry_waited, .. } = grant;
+        if let Some(waited) = inquiry_waited {
+            self.inquiry_permit = Some(permit);
+            self.happen_then(Event::InquiryPermitted { waited }, ctx, |actor, _| actor.drop_unused_permits());
+            return;
+        }
+        let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else {
+            return;
+        };
+        let event = match provider.intent(&self.key, &seat.request, seat.attempt_no() + 1) {
+            Ok(intent) => Event::SubmissionPermitted { intent: Box::new(intent) },
+            Err(why) => Event::SubmissionUnrenderable { why },
+        };
+        self.submission_permit = Some(permit);
+        self.happen_then(event, ctx, |actor, _| actor.drop_unused_permits());
+    }
+
+    fn watch(&mut self, until: Until, reply: Reply<Found>) {
+        self.watchers.retain(|(_, reply)| !reply.is_closed());
+        let waits = self.seat.as_ref().is_some_and(|seat| !until.is_met(seat));
+        if !waits || self.watchers.len() >= WATCHERS_MAX {
+            let _ = reply.send(self.found());
+            return;
+        }
+        self.watchers.push((until, reply));
+        if let Some((gate, seat)) = self.gate().zip(self.seat.as_ref()) {
+            gate.client_waits(&self.key, seat.volatile.last_asked.or(seat.volatile.doubt_since).unwrap_or_default());
+        }
+    }
+
+    pub(super) fn tell_watchers(&mut self) {
+        let Some(seat) = &self.seat else { return };
+        for (until, reply) in std::mem::take(&mut self.watchers) {
+            if until.is_met(seat) {
+                let _ = reply.send(Found::Here(Box::new(seat.clone())));
+            } else if !reply.is_closed() {
+                self.watchers.push((until, reply));
+            }
+        }
+    }
+
+    fn found(&self) -> Found {
+        self.seat.as_ref().map_or(Found::Nowhere, |seat| Found::Here(Box::new(seat.clone())))
+    }
+
+    fn status(&self) -> Option<Box<ActorStatus>> {
+        let residence = Residence {
+            resident: true,
+            quarantined: false,
+            activations: self.activations,
+            mailbox: 0,
+            watchers: self.watchers.len(),
+        };
+        let seat = self.seat.as_ref()?;
+        Some(Box::new(ActorStatus::of(seat, residence, self.house.clock.now())))
+    }
+
+    /// Calls to the world come back as events; the permit tells the gate how the call went.
+    pub(super) fn run<T: 'static>(
+        ctx: &mut Context<Self>,
+        actor: &Self,
+        call: impl Future<Output = T> + 'static,
+        came_back: impl FnOnce(&mut Self, T) -> Event + 'static,
+    ) {
+        ctx.spawn(call.into_actor(actor).map(move |result, actor, ctx| {
+            let event = came_back(actor, result);
+            actor.happen(event, ctx);
+        }));
+    }
+
+    pub(super) fn log_ignored(&self, event: &'static str, ignored: &Ignored) {
+        tracing::debug!(key = %self.key, event, because = %ignored, "ignored");
+    }
+}
+
+fn replay(seat: &Transaction, acceptance: &Acceptance) -> Accepted {
+    if seat.payload_hash == acceptance.payload_hash {
+        Accepted::Replayed(Box::new(seat.clone()))
+    } else {
+        Accepted::OtherPayload
+    }
+}
+
+/// Whether a provider that answers like this works. An answer that nobody can read counts against it:
+/// it must not be sent more money until somebody has looked.
+pub(super) fn healthy(finding: &Finding) -> bool {
+    match finding {
+        Finding::Completed | Finding::Declined | Finding::Pending | Finding::NotFound => true,
+        Finding::NotExecuted { .. } | Finding::Unclear { .. } => false,
+    }
+}
+

@@ -1,0 +1,130 @@
+//! decide → commit → perform, with the records on disk in between (law 1).
+
+use std::time::Duration;
+
+use actix::fut::{ActorFutureExt, WrapFuture};
+use actix::{ActorContext, AsyncContext, Context};
+
+use super::TransactionActor;
+use crate::actors::house::House;
+use crate::ports::{Append, AppendError, Committed, Expect, JournalHealth, Summary};
+use crate::transaction::{Decision, Event, Ignored, Record, Transaction, invariants};
+
+/// The pause before an append that the journal had no room for is tried again. It clears its queue
+/// at every fsync.
+const FULL_JOURNAL_PAUSE: Duration = Duration::from_millis(20);
+
+impl TransactionActor {
+    /// Decides, commits, performs, then calls `after` with what came of it.
+    pub(super) fn happen_then(
+        &mut self,
+        event: Event,
+        ctx: &mut Context<Self>,
+        after: impl FnOnce(&mut Self, Result<(), Ignored>) + 'static,
+    ) {
+        let name = event.name();
+        match self.decision(event) {
+            Some(Ok(decision)) => self.commit(decision, ctx, |actor| after(actor, Ok(()))),
+            Some(Err(ignored)) => {
+                self.log_ignored(name, &ignored);
+                after(self, Err(ignored));
+            }
+            // No seat: an acceptance that failed. The registry takes this actor away.
+            None => after(self, Err(Ignored::Stale)),
+        }
+    }
+
+    /// Makes the decision durable, becomes what it says and performs its effects. When the journal
+    /// can't say "durable", nothing of that happens and the actor goes.
+    fn commit(&mut self, decision: Decision, ctx: &mut Context<Self>, after: impl FnOnce(&mut Self) + 'static) {
+        debug_assert_eq!(invariants::check_step(self.seat.as_ref(), &decision), Ok(()), "{:?}", self.seat);
+        if decision.records.is_empty() {
+            self.become_decided(decision, ctx);
+            after(self);
+            return;
+        }
+        let expect = self.seat.as_ref().map_or(Expect::Absent, |seat| Expect::Version(seat.version));
+        let append = self.append_of(&decision, expect);
+        let house = std::sync::Arc::clone(&self.house);
+        let durable = async move { persist(&house, append).await };
+        ctx.wait(durable.into_actor(self).map(move |result, actor, ctx| match result {
+            Ok(committed) => {
+                actor.committed = committed.sequence;
+                actor.become_decided(decision, ctx);
+                after(actor);
+            }
+            Err(error) => {
+                tracing::error!(key = %actor.key, %error, "record refused");
+                ctx.stop();
+            }
+        }));
+    }
+
+    pub(super) fn append_of(&self, decision: &Decision, expect: Expect) -> Append {
+        Append {
+            key: self.key.clone(),
+            expect,
+            records: decision.records.clone(),
+            summary: Summary::of(&decision.next, self.house.clock.now()),
+        }
+    }
+
+    /// The records are durable: this is what the transaction is now.
+    pub(super) fn become_decided(&mut self, decision: Decision, ctx: &mut Context<Self>) {
+        let Decision { records, next, effects } = decision;
+        self.log_records(&records, &next);
+        self.last_active = self.house.clock.mono();
+        self.seat = Some(next);
+        for effect in effects {
+            self.perform(effect, ctx);
+        }
+        self.drop_unused_permits();
+        if !records.is_empty() {
+            self.tell_watchers();
+        }
+        self.set_alarm(ctx);
+    }
+
+    /// Folds what the journal holds and takes its seat, before anything else is handled.
+    pub(super) fn load_then(
+        &mut self,
+        ctx: &mut Context<Self>,
+        after: impl FnOnce(&mut Self, Result<(), String>, &mut Context<Self>) + 'static,
+    ) {
+        let history = self.house.journal.load(&self.key);
+        ctx.wait(history.into_actor(self).map(move |result, actor, ctx| {
+            let folded = match result {
+                Ok(Some(records)) => fold(actor, &records),
+                Ok(None) => Err("its history could not be found".to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            let seated = folded.map(|transaction| {
+                let open = transaction.is_open();
+                actor.seat = Some(transaction);
+                if open {
+                    actor.happen(Event::Recovered, ctx);
+                }
+                actor.set_alarm(ctx);
+            });
+            after(actor, seated, ctx);
+        }));
+    }
+}
+
+fn fold(actor: &TransactionActor, records: &[Record]) -> Result<Transaction, String> {
+    Transaction::fold(&actor.key, records).map_err(|corrupt| corrupt.to_string())
+}
+
+/// Appends, waiting while the journal has no room. An error that the journal can't recover from ends
+/// the process soon; until then nothing is acknowledged.
+async fn persist(house: &House, append: Append) -> Result<Committed, AppendError> {
+    loop {
+        match house.journal.append(append.clone()).await {
+            Err(AppendError::Unavailable(why)) => match house.journal.health() {
+                JournalHealth::Failed(_) => return Err(AppendError::Unavailable(why)),
+                JournalHealth::Serving | JournalHealth::Lagging(_) => tokio::time::sleep(FULL_JOURNAL_PAUSE).await,
+            },
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! One line per record: message and fields, no payloads, no secrets.
+
+use super::TransactionActor;
+use crate::transaction::{DeliveryRecord, Fact, Record, Transaction};
+
+impl TransactionActor {
+    pub(super) fn log_records(&self, records: &[Record], next: &Transaction) {
+        for record in records {
+            log_fact(record, next);
+            if let Some(conflict) = &record.conflict {
+                tracing::error!(key = %next.key, version = record.version, kind = conflict.kind.as_str(), claim = %conflict, "conflict");
+            }
+            if let Some(resolution) = &record.resolution {
+                tracing::info!(
+                    key = %next.key,
+                    version = record.version,
+                    outcome = resolution.outcome.as_str(),
+                    source = resolution.source.as_str(),
+                    attempts = next.attempt_no(),
+                    took_ms = record.at.since(next.accepted_at).as_millis() as u64,
+                    "final"
+                );
+            }
+        }
+    }
+}
+
+fn log_fact(record: &Record, next: &Transaction) {
+    let (key, version, state) = (&next.key, record.version, record.to.name());
+    match &record.fact {
+        Fact::Accepted { request, .. } => {
+            tracing::info!(%key, version, provider = %request.provider, "accepted");
+        }
+        Fact::AttemptStarted { attempt, .. } if *attempt > 1 => tracing::info!(%key, version, attempt, "retried"),
+        Fact::AttemptStarted { attempt, .. } => tracing::info!(%key, version, attempt, "submitted"),
+        Fact::Answered { attempt, report } => {
+            tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), word = report.word.as_deref(), "answered");
+        }
+        Fact::AnswerLost { attempt, why } => tracing::warn!(%key, version, attempt, state, why = %why, "answer lost"),
+        Fact::Inquired { attempt, report, after_window } => {
+            tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), after_window, "inquiry");
+        }
+        Fact::Webhook { attempt, report } => {
+            tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), "webhook");
+        }
+        Fact::ReviewOpened { why } => tracing::warn!(%key, version, why = %why, "review opened"),
+        Fact::Expired => tracing::info!(%key, version, "expired"),
+        Fact::Unrenderable { why } => tracing::warn!(%key, version, why = %why, "unrenderable"),
+        Fact::Acted { by, command, .. } => tracing::info!(%key, version, state, by = %by, command = %command, "acted"),
+        Fact::Notified { told_version, delivery } => match delivery {
+            DeliveryRecord::Acknowledged => tracing::info!(%key, version, told_version, "notified"),
+            DeliveryRecord::Failed { why } => tracing::warn!(%key, version, told_version, why = %why, "notification failed"),
+            DeliveryRecord::GivenUp { why } => {
+                tracing::error!(%key, version, told_version, why = %why, "notification given up");
+            }
+        },
+    }
+}

@@ -1,0 +1,195 @@
+//! The actor of one transaction: a thin shell around the pure core.
+//!
+//! Every event goes the same way: `decide`, then [`commit`](TransactionActor::commit) under
+//! `ctx.wait`, then `perform`. The second and last combinator site is [`TransactionActor::run`], for
+//! calls to the world that come back as events. While a commit is on its way nothing else of this
+//! actor moves; while a call is out everything else does.
+
+mod calls;
+mod commit;
+mod leaving;
+mod logbook;
+mod perform;
+
+use std::sync::Arc;
+
+use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
+use tokio::sync::mpsc::UnboundedSender;
+
+pub(super) use leaving::Retire;
+
+use super::gate::{Gate, Permit};
+use super::house::House;
+use super::messages::{Deliver, Found, Reply, Until};
+use super::registry::Notice;
+use crate::ports::Provider;
+use crate::transaction::{Event, Key, Mono, Policy, Transaction, Volatile, decide};
+
+/// Messages that may wait for one actor. It is busy for a commit at a time, milliseconds; more than
+/// this is a client gone wild.
+pub(super) const MAILBOX: usize = 128;
+/// Clients that may wait for one transaction's change at once.
+const WATCHERS_MAX: usize = 64;
+
+/// How an actor begins.
+pub(super) enum Opening {
+    /// Nothing is known: the first message is an acceptance.
+    Fresh,
+    /// Back from outside of memory, in the same process: its clock is still good.
+    Resumed(Box<Transaction>, Box<Volatile>),
+    /// Rebuilt from the journal after a crash, a panic or a restart.
+    Recovered(Box<Transaction>),
+}
+
+pub(super) struct TransactionActor {
+    key: Key,
+    house: Arc<House>,
+    /// To the registry. Unbounded in itself; each actor has at most one notice under way.
+    notices: UnboundedSender<Notice>,
+    generation: u64,
+    activations: u32,
+    opening: Option<Opening>,
+    seat: Option<Transaction>,
+    /// The journal's position of the last record.
+    committed: u64,
+    submission_permit: Option<Permit>,
+    inquiry_permit: Option<Permit>,
+    watchers: Vec<(Until, Reply<Found>)>,
+    alarm: Option<(Mono, SpawnHandle)>,
+    handled: u64,
+    last_active: Mono,
+    leaving: bool,
+}
+
+/// What the registry gives an actor on its way.
+pub(super) struct Birth {
+    pub(super) key: Key,
+    pub(super) house: Arc<House>,
+    pub(super) notices: UnboundedSender<Notice>,
+    pub(super) generation: u64,
+    pub(super) activations: u32,
+    pub(super) opening: Opening,
+}
+
+impl TransactionActor {
+    pub(super) fn new(birth: Birth) -> Self {
+        let last_active = birth.house.clock.mono();
+        Self {
+            key: birth.key,
+            house: birth.house,
+            notices: birth.notices,
+            generation: birth.generation,
+            activations: birth.activations,
+            opening: Some(birth.opening),
+            seat: None,
+            committed: 0,
+            submission_permit: None,
+            inquiry_permit: None,
+            watchers: Vec::new(),
+            alarm: None,
+            handled: 0,
+            last_active,
+            leaving: false,
+        }
+    }
+
+    /// Decides what follows from `event` and does it. An event that changes nothing is logged once.
+    fn happen(&mut self, event: Event, ctx: &mut Context<Self>) {
+        self.happen_then(event, ctx, |_, _| {});
+    }
+
+    fn provider(&self) -> Option<&Arc<dyn Provider>> {
+        self.house.providers.get(&self.seat.as_ref()?.request.provider)
+    }
+
+    fn gate(&self) -> Option<&Arc<Gate>> {
+        self.house.gate(&self.seat.as_ref()?.request.provider)
+    }
+
+    fn decision(&self, event: Event) -> Option<Result<crate::transaction::Decision, crate::transaction::Ignored>> {
+        let transaction = self.seat.as_ref()?;
+        let policy: &Policy = self.provider()?.policy();
+        Some(decide(transaction, event, self.house.clock.now(), policy))
+    }
+
+    /// Rings at the next timer, or when it is time to consider leaving memory.
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        let timer = self.seat.as_ref().and_then(|transaction| transaction.volatile.timers.next());
+        let idle = self.last_active + self.house.bounds.linger;
+        let due = timer.map_or(idle, |(_, due)| due.min(idle));
+        match self.alarm {
+            // One that rings too early finds nothing due and is set anew.
+            Some((armed, _)) if armed <= due => {}
+            other => {
+                if let Some((_, handle)) = other {
+                    ctx.cancel_future(handle);
+                }
+                let wait = self.house.clock.instant(due).saturating_duration_since(tokio::time::Instant::now());
+                self.alarm = Some((due, ctx.run_later(wait, Self::ring)));
+            }
+        }
+    }
+
+    fn ring(&mut self, ctx: &mut Context<Self>) {
+        self.alarm = None;
+        let now = self.house.clock.mono();
+        let next = self.seat.as_ref().and_then(|transaction| transaction.volatile.timers.next());
+        if let Some((timer, _)) = next.filter(|&(_, due)| due <= now) {
+            if self.leaving {
+                // The registry is deciding; its answer sets the alarm again or ends this actor.
+                return;
+            }
+            self.happen_then(Event::TimerFired(timer), ctx, move |actor, result| {
+                if result.is_err()
+                    && let Some(transaction) = &mut actor.seat
+                {
+                    // A timer that changes nothing must not ring again at once, for ever.
+                    transaction.volatile.timers.disarm(timer);
+                }
+            });
+        } else if now >= self.last_active + self.house.bounds.linger {
+            self.consider_leaving(now);
+        }
+        if !self.leaving {
+            self.set_alarm(ctx);
+        }
+    }
+}
+
+impl Actor for TransactionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        match self.opening.take() {
+            None | Some(Opening::Fresh) => {}
+            Some(Opening::Resumed(mut transaction, volatile)) => {
+                transaction.volatile = *volatile;
+                self.seat = Some(*transaction);
+                self.set_alarm(ctx);
+            }
+            Some(Opening::Recovered(transaction)) => {
+                self.seat = Some(*transaction);
+                self.happen(Event::Recovered, ctx);
+                self.set_alarm(ctx);
+            }
+        }
+    }
+
+    /// Runs while a panic unwinds too: so the registry learns of it and rebuilds the actor.
+    fn stopped(&mut self, _: &mut Self::Context) {
+        let panicked = std::thread::panicking();
+        // The registry is gone only when the whole shard is.
+        let _ = self.notices.send(Notice::Stopped { key: self.key.clone(), generation: self.generation, panicked });
+    }
+}
+
+impl Handler<Deliver> for TransactionActor {
+    type Result = ();
+
+    fn handle(&mut self, deliver: Deliver, ctx: &mut Self::Context) {
+        self.handled += 1;
+        self.last_active = self.house.clock.mono();
+        self.answer(deliver.call, deliver.place, ctx);
+    }
+}

@@ -1,0 +1,141 @@
+//! A row of the log before it is written: named, checked and turned into JSON by the caller, so that
+//! the one writer thread only has to hand bytes to SQLite.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::ports::{Append, AppendError, Committed, Expect, Unmatched};
+use crate::transaction::{Key, Record};
+
+/// What a row of the log is about.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Name {
+    /// A transaction.
+    Transaction(Key),
+    /// A webhook that belongs to none.
+    Event {
+        provider: Arc<str>,
+        event_id: Arc<str>,
+    },
+}
+
+/// What must be true for a row to be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Rule {
+    /// As the actor expects.
+    Expects(Expect),
+    /// Once per name: another one is answered as if it had been written.
+    Once,
+}
+
+/// A row of the log, without its sequence number.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: Name,
+    pub(super) rule: Rule,
+    /// The version that the name has once this is written.
+    pub(super) version: u64,
+    pub(super) at: String,
+    /// JSON.
+    pub(super) summary: String,
+    /// JSON Lines; for an event its body.
+    pub(super) records: String,
+}
+
+/// Who waits for a row.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Step(oneshot::Sender<Result<Committed, AppendError>>),
+    Event(oneshot::Sender<Result<(), AppendError>>),
+}
+
+impl Answer {
+    /// Answers. Whoever has stopped listening doesn't hear it, and the row stays all the same.
+    pub(super) fn settle(self, result: Result<u64, AppendError>) {
+        match self {
+            Self::Step(waiting) => drop(waiting.send(result.map(|sequence| Committed { sequence }))),
+            Self::Event(waiting) => drop(waiting.send(result.map(|_| ()))),
+        }
+    }
+}
+
+/// A row on its way to the writer.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) entry: Entry,
+    pub(super) answer: Answer,
+}
+
+impl Entry {
+    /// The row of one step.
+    pub(super) fn of_step(append: Append) -> Result<Self, AppendError> {
+        let Append {
+            key,
+            expect,
+            records,
+            summary,
+        } = append;
+        follows(expect, &records)?;
+        Ok(Self {
+            name: Name::Transaction(key),
+            rule: Rule::Expects(expect),
+            version: summary.version,
+            at: summary.changed_at.to_string(),
+            summary: json(&summary)?,
+            records: json_lines(&records)?,
+        })
+    }
+
+    /// The row of a webhook that belongs to no transaction.
+    pub(super) fn of_event(webhook: Unmatched) -> Self {
+        Self {
+            name: Name::Event {
+                provider: webhook.provider.into(),
+                event_id: webhook.event_id.into(),
+            },
+            rule: Rule::Once,
+            version: 1,
+            at: webhook.received_at.to_string(),
+            summary: "{}".to_owned(),
+            records: webhook.body,
+        }
+    }
+
+    /// Roughly what it takes of memory and of the log.
+    pub(super) fn bytes(&self) -> usize {
+        // The fixed columns with their headers.
+        const BESIDE_TEXT: usize = 128;
+        self.summary.len() + self.records.len() + BESIDE_TEXT
+    }
+}
+
+/// Whether the records are the ones that come next. The core numbers them; a step that is numbered
+/// otherwise was decided on another version than its actor says.
+fn follows(expect: Expect, records: &[Record]) -> Result<(), AppendError> {
+    let before = match expect {
+        Expect::Absent => 0,
+        Expect::Version(version) => version,
+    };
+    let numbered = (before + 1..).zip(records);
+    if records.is_empty() || numbered.into_iter().any(|(n, record)| record.version != n) {
+        return Err(AppendError::VersionConflict);
+    }
+    Ok(())
+}
+
+fn json_lines(records: &[Record]) -> Result<String, AppendError> {
+    let mut lines = String::new();
+    for record in records {
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.push_str(&json(record)?);
+    }
+    Ok(lines)
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, AppendError> {
+    serde_json::to_string(value)
+        .map_err(|error| AppendError::Unavailable(format!("not writable as JSON: {error}")))
+}

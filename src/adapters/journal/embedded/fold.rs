@@ -1,0 +1,311 @@
+//! Folding one group of log rows into the archive, in one transaction that also says how far the
+//! archive is now.
+//!
+//! Rows of the same transaction are joined first and the group is sorted by key, so that each page of
+//! the archive's index is touched once. The history grows inside SQLite (`history || …`): nothing is
+//! read back.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Row};
+use uuid::Uuid;
+
+use super::entry::Name;
+use super::schema::{integer, natural, set_watermark};
+use crate::ports::Summary;
+use crate::transaction::{AppId, Key, Timestamp, TransactionId};
+
+/// Log rows in one group, at most.
+pub(super) const GROUP_ROWS: u64 = 8_000;
+/// Bytes of records in one group, at most, so that large payloads don't fill the memory.
+const GROUP_BYTES: usize = 32 << 20;
+
+/// Why the log can't be folded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FoldError {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// The log holds what doesn't continue the archive.
+    #[error("{0}")]
+    Inconsistent(String),
+}
+
+/// What was folded.
+#[derive(Debug)]
+pub(super) struct Folded {
+    /// The last row of the group.
+    pub(super) through: u64,
+    /// What the group was about.
+    pub(super) names: Vec<Name>,
+}
+
+/// A group of log rows, joined by name.
+#[derive(Default)]
+struct Group {
+    through: u64,
+    bytes: usize,
+    changes: HashMap<Key, Change>,
+    events: Vec<(u64, Event)>,
+}
+
+/// What a group brings for one transaction.
+struct Change {
+    /// The sequence number of its first row.
+    position: u64,
+    /// The version of its first record.
+    first: u64,
+    /// The version of its last record.
+    version: u64,
+    summary: String,
+    history: String,
+}
+
+struct Event {
+    provider: String,
+    event_id: String,
+    received_at: String,
+    body: String,
+}
+
+/// Folds what follows `folded`, up to `committed`, as one group.
+pub(super) fn fold_group(
+    log: &Connection,
+    archive: &Connection,
+    folded: u64,
+    committed: u64,
+) -> Result<Folded, FoldError> {
+    let group = read(log, folded, committed)?;
+    let mut changes: Vec<(Key, Change)> = group.changes.into_iter().collect();
+    changes.sort_unstable_by(|(a, _), (b, _)| (a.id, &a.app).cmp(&(b.id, &b.app)));
+    let transaction = archive.unchecked_transaction()?;
+    for (key, change) in &changes {
+        write(&transaction, key, change)?;
+    }
+    for (position, event) in &group.events {
+        keep(&transaction, *position, event)?;
+    }
+    set_watermark(&transaction, "folded_through", group.through)?;
+    transaction.commit()?;
+    let transactions = changes.into_iter().map(|(key, _)| Name::Transaction(key));
+    let events = group.events.into_iter().map(|(_, event)| Name::Event {
+        provider: event.provider.into(),
+        event_id: event.event_id.into(),
+    });
+    Ok(Folded {
+        through: group.through,
+        names: transactions.chain(events).collect(),
+    })
+}
+
+// ---- reading the log ---------------------------------------------------------------------------------
+
+fn read(log: &Connection, folded: u64, committed: u64) -> Result<Group, FoldError> {
+    let mut statement = log.prepare_cached(
+        "SELECT seq, kind, app, id, version, at, summary, records FROM log \
+         WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
+    )?;
+    let mut rows = statement.query((integer(folded), integer(committed), integer(GROUP_ROWS)))?;
+    let mut group = Group {
+        through: folded,
+        ..Group::default()
+    };
+    while group.bytes < GROUP_BYTES {
+        let Some(row) = rows.next()? else { break };
+        let sequence = natural(row.get(0)?);
+        if sequence != group.through + 1 {
+            return Err(FoldError::Inconsistent(format!(
+                "row {sequence} follows row {}",
+                group.through
+            )));
+        }
+        group.add(sequence, row)?;
+        group.through = sequence;
+    }
+    if group.through == folded && folded < committed {
+        return Err(FoldError::Inconsistent(format!(
+            "row {} is missing",
+            folded + 1
+        )));
+    }
+    Ok(group)
+}
+
+impl Group {
+    fn add(&mut self, sequence: u64, row: &Row<'_>) -> Result<(), FoldError> {
+        let records: String = row.get(7)?;
+        self.bytes += records.len();
+        match row.get_ref(1)?.as_str().unwrap_or_default() {
+            "step" => self.add_step(sequence, row, records),
+            "unmatched" => {
+                let event = Event {
+                    provider: row.get(2)?,
+                    event_id: row.get(3)?,
+                    received_at: row.get(5)?,
+                    body: records,
+                };
+                self.events.push((sequence, event));
+                Ok(())
+            }
+            "started" => Ok(()),
+            other => Err(FoldError::Inconsistent(format!(
+                "row {sequence} is of the unknown kind {other:?}"
+            ))),
+        }
+    }
+
+    fn add_step(
+        &mut self,
+        sequence: u64,
+        row: &Row<'_>,
+        records: String,
+    ) -> Result<(), FoldError> {
+        let key = key(row.get_ref(2)?.as_str(), row.get_ref(3)?.as_str())
+            .ok_or_else(|| FoldError::Inconsistent(format!("row {sequence} names nobody")))?;
+        let version = natural(row.get(4)?);
+        let first = (version + 1).saturating_sub(records.lines().count() as u64);
+        let summary = row.get(6)?;
+        if let Some(change) = self.changes.get_mut(&key) {
+            if first != change.version + 1 {
+                return Err(out_of_order(&key, first, change.version));
+            }
+            change.version = version;
+            change.summary = summary;
+            change.history.push('\n');
+            change.history.push_str(&records);
+        } else {
+            let change = Change {
+                position: sequence,
+                first,
+                version,
+                summary,
+                history: records,
+            };
+            self.changes.insert(key, change);
+        }
+        Ok(())
+    }
+}
+
+type Text<'a> = rusqlite::types::FromSqlResult<&'a str>;
+
+fn key(app: Text<'_>, id: Text<'_>) -> Option<Key> {
+    Some(Key {
+        app: AppId::parse(app.ok()?).ok()?,
+        id: TransactionId(Uuid::try_parse(id.ok()?).ok()?),
+    })
+}
+
+fn out_of_order(key: &Key, found: u64, after: u64) -> FoldError {
+    FoldError::Inconsistent(format!("record {found} of {key} follows record {after}"))
+}
+
+// ---- writing the archive -----------------------------------------------------------------------------
+
+/// Writes one transaction's row. Both statements fail to find their place when the group doesn't
+/// continue exactly what the archive has.
+fn write(archive: &Connection, key: &Key, change: &Change) -> Result<(), FoldError> {
+    let summary: Summary = serde_json::from_str(&change.summary).map_err(|error| {
+        FoldError::Inconsistent(format!("the summary of {key} can't be read: {error}"))
+    })?;
+    let rows = if change.first == 1 {
+        insert(archive, key, change, &summary)?
+    } else {
+        update(archive, key, change, &summary)?
+    };
+    if rows == 1 {
+        return Ok(());
+    }
+    let id = key.id.to_string();
+    let archived: Option<i64> = archive.query_row(
+        "SELECT max(version) FROM transactions WHERE id = ?1 AND app = ?2",
+        (id, key.app.as_str()),
+        |row| row.get(0),
+    )?;
+    let archived = archived.map_or(0, natural);
+    Err(out_of_order(key, change.first, archived))
+}
+
+fn insert(
+    archive: &Connection,
+    key: &Key,
+    change: &Change,
+    summary: &Summary,
+) -> rusqlite::Result<usize> {
+    let mut buffer = Uuid::encode_buffer();
+    let id: &str = key.id.0.hyphenated().encode_lower(&mut buffer);
+    archive
+        .prepare_cached(
+            "INSERT INTO transactions (position, app, id, version, status, state, provider, \
+             accepted_at, changed_at, final_at, due_at, attempts, open, needs_review, summary, \
+             history) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             ON CONFLICT (id, app) DO NOTHING",
+        )?
+        .execute(rusqlite::params![
+            integer(change.position),
+            key.app.as_str(),
+            id,
+            integer(change.version),
+            summary.status.as_str(),
+            summary.state.name(),
+            summary.provider,
+            summary.accepted_at.to_string(),
+            summary.changed_at.to_string(),
+            summary.final_at.as_ref().map(Timestamp::to_string),
+            summary.due_at.as_ref().map(Timestamp::to_string),
+            summary.attempts,
+            summary.open,
+            summary.needs_review,
+            change.summary,
+            change.history,
+        ])
+}
+
+fn update(
+    archive: &Connection,
+    key: &Key,
+    change: &Change,
+    summary: &Summary,
+) -> rusqlite::Result<usize> {
+    let mut buffer = Uuid::encode_buffer();
+    let id: &str = key.id.0.hyphenated().encode_lower(&mut buffer);
+    archive
+        .prepare_cached(
+            "UPDATE transactions SET version = ?4, status = ?5, state = ?6, changed_at = ?7, \
+             final_at = ?8, due_at = ?9, attempts = ?10, open = ?11, needs_review = ?12, \
+             summary = ?13, history = history || char(10) || ?14 \
+             WHERE id = ?1 AND app = ?2 AND version = ?3",
+        )?
+        .execute(rusqlite::params![
+            id,
+            key.app.as_str(),
+            integer(change.first - 1),
+            integer(change.version),
+            summary.status.as_str(),
+            summary.state.name(),
+            summary.changed_at.to_string(),
+            summary.final_at.as_ref().map(Timestamp::to_string),
+            summary.due_at.as_ref().map(Timestamp::to_string),
+            summary.attempts,
+            summary.open,
+            summary.needs_review,
+            change.summary,
+            change.history,
+        ])
+}
+
+fn keep(archive: &Connection, position: u64, event: &Event) -> rusqlite::Result<()> {
+    archive
+        .prepare_cached(
+            "INSERT INTO inbox (position, provider, event_id, received_at, body) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute((
+            integer(position),
+            &event.provider,
+            &event.event_id,
+            &event.received_at,
+            &event.body,
+        ))?;
+    Ok(())
+}

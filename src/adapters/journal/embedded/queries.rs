@@ -1,0 +1,167 @@
+//! What can be asked of the archive.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use uuid::Uuid;
+
+use super::super::{MAX_LIST_ROWS, MAX_OPEN_ROWS};
+use super::schema::{integer, natural};
+use crate::ports::{JournalError, ListQuery, OpenPage, Page, Summary};
+use crate::transaction::{AppId, Key, Record, Status, Timestamp, TransactionId};
+
+/// The whole history of `key`.
+pub(super) fn history(
+    archive: &Connection,
+    key: &Key,
+) -> Result<Option<Vec<Record>>, JournalError> {
+    let history: Option<String> = archive
+        .prepare_cached("SELECT history FROM transactions WHERE id = ?1 AND app = ?2")
+        .and_then(|mut statement| {
+            statement
+                .query_row((key.id.to_string(), key.app.as_str()), |row| row.get(0))
+                .optional()
+        })
+        .map_err(sqlite)?;
+    let Some(history) = history else {
+        return Ok(None);
+    };
+    history
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .map(Some)
+        .map_err(|error| JournalError(format!("the history of {key}: {error}")))
+}
+
+/// The open transactions after a position.
+pub(super) fn open(
+    archive: &Connection,
+    after: u64,
+    limit: usize,
+) -> Result<OpenPage, JournalError> {
+    let limit = limit.clamp(1, MAX_OPEN_ROWS);
+    let rows = select(
+        archive,
+        "SELECT position, app, id, due_at FROM transactions \
+         WHERE open = 1 AND position > ?1 ORDER BY position LIMIT ?2",
+        [integer(after).into(), one_more(limit)],
+        open_row,
+    )?;
+    let (rows, next) = page(rows, limit);
+    Ok(OpenPage { rows, next })
+}
+
+fn open_row(row: &Row<'_>) -> Result<(Key, Option<Timestamp>), JournalError> {
+    let text = |column| row.get::<_, String>(column).map_err(sqlite);
+    let due: Option<String> = row.get(3).map_err(sqlite)?;
+    let (app, id) = (text(1)?, text(2)?);
+    let unreadable = |why: &dyn std::fmt::Display| JournalError(format!("{app}/{id}: {why}"));
+    let key = Key {
+        app: AppId::parse(&app).map_err(|why| unreadable(&why))?,
+        id: TransactionId(Uuid::try_parse(&id).map_err(|why| unreadable(&why))?),
+    };
+    let due = due
+        .map(|due| due.parse().map_err(|why| unreadable(&why)))
+        .transpose()?;
+    Ok((key, due))
+}
+
+/// A page of a list, newest first.
+pub(super) fn list(
+    archive: &Connection,
+    query: &ListQuery,
+    as_of: Timestamp,
+) -> Result<Page, JournalError> {
+    let limit = query.limit.clamp(1, MAX_LIST_ROWS);
+    let (conditions, mut values) = conditions(query);
+    values.push(one_more(limit));
+    let sql = format!(
+        "SELECT position, summary FROM transactions {conditions} ORDER BY position DESC LIMIT ?"
+    );
+    let rows = select(archive, &sql, values, |row| {
+        let summary = row.get_ref(1).map_err(sqlite)?;
+        let summary = summary.as_str().map_err(|error| sqlite(error.into()))?;
+        serde_json::from_str::<Summary>(summary)
+            .map_err(|error| JournalError(format!("a summary: {error}")))
+    })?;
+    let (rows, next) = page(rows, limit);
+    Ok(Page { rows, next, as_of })
+}
+
+/// The conditions of a list, and the index that narrows it most: each index holds its rows in order
+/// of position, so the right one reads about as many rows as the page has. A `+` takes a column's
+/// index out of SQLite's choice.
+fn conditions(query: &ListQuery) -> (String, Vec<Value>) {
+    // Most transactions are completed, so this status narrows nothing.
+    let rare = query.status.is_some_and(|status| status != Status::Completed);
+    let driver = if query.needs_review {
+        "needs_review"
+    } else if rare {
+        "status"
+    } else if query.app.is_some() {
+        "app"
+    } else if query.provider.is_some() {
+        "provider"
+    } else {
+        "status"
+    };
+    let mut sql = Vec::new();
+    let mut values = Vec::new();
+    let mut equals = |column: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let plus = if column == driver { "" } else { "+" };
+            sql.push(format!("{plus}{column} = ?"));
+            values.push(Value::Text(value));
+        }
+    };
+    equals("status", query.status.map(|one| one.as_str().to_owned()));
+    equals("app", query.app.clone());
+    equals("provider", query.provider.clone());
+    if query.needs_review {
+        sql.push("needs_review = 1".to_owned());
+    }
+    if let Some(cursor) = query.cursor {
+        sql.push("position < ?".to_owned());
+        values.push(integer(cursor).into());
+    }
+    if sql.is_empty() {
+        return (String::new(), values);
+    }
+    (format!("WHERE {}", sql.join(" AND ")), values)
+}
+
+/// Rows with the position in their first column.
+fn select<T>(
+    archive: &Connection,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+    read: impl Fn(&Row<'_>) -> Result<T, JournalError>,
+) -> Result<Vec<(u64, T)>, JournalError> {
+    let mut statement = archive.prepare_cached(sql).map_err(sqlite)?;
+    let mut rows = statement
+        .query(params_from_iter(values))
+        .map_err(sqlite)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(sqlite)? {
+        let position = row.get(0).map(natural).map_err(sqlite)?;
+        found.push((position, read(row)?));
+    }
+    Ok(found)
+}
+
+/// A row more than the page has shows whether another page follows.
+fn one_more(limit: usize) -> Value {
+    Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1))
+}
+
+fn page<T>(mut rows: Vec<(u64, T)>, limit: usize) -> (Vec<T>, Option<u64>) {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|(position, _)| *position);
+    (rows.into_iter().map(|(_, row)| row).collect(), next)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn sqlite(error: rusqlite::Error) -> JournalError {
+    JournalError(format!("archive.db: {error}"))
+}

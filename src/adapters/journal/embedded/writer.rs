@@ -1,0 +1,306 @@
+//! The writer thread: whatever arrived while the last fsync ran goes into one transaction with one
+//! fsync, and is answered when that has returned.
+//!
+//! It also lets go of what the archive has, in whole chunks within a transaction that runs anyway, and
+//! finishes the checkpoints that the keeper begins:
+//!
+//! A PASSIVE checkpoint of the keeper's copies the bulk of the WAL without holding anybody up, but
+//! under load it never ends level with the writer, so the WAL would never start again from its
+//! beginning. Therefore the writer, between two commits, brings the small rest over itself. Should
+//! the keeper not keep up at all, the writer does the whole of it at a hard bound.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::entry::{Entry, Name, Pending};
+use super::judge::{Judge, Verdict};
+use super::schema::{self, Wal, integer};
+use super::shared::{Sentinel, Shared, Unfolded};
+use crate::ports::AppendError;
+
+/// Rows in one commit, at most: beyond this an fsync costs next to nothing per row.
+const BATCH_ROWS: usize = 1024;
+/// Bytes in one commit, at most: what SQLite's cache holds without spilling.
+const BATCH_BYTES: usize = 8 << 20;
+/// A batch that has fewer rows waits for company where the disk is slow.
+const LINGER_BELOW_ROWS: usize = 64;
+/// Folded rows that leave the log at once: a few milliseconds of work, rarely.
+pub(super) const TRIM_ROWS: u64 = 4096;
+/// A WAL of this size is brought over. Larger ones make a restart slow, smaller ones write more.
+const CHECKPOINT_BYTES: u64 = 16 << 20;
+/// At this size the writer itself brings everything over, and whoever appends waits for it.
+const CHECKPOINT_HARD_BYTES: u64 = 256 << 20;
+
+/// What reaches the writer.
+#[derive(Debug)]
+pub(super) enum Message {
+    Append(Pending),
+    /// There may be something to trim or to bring over.
+    Tidy,
+    Close,
+}
+
+pub(super) struct Writer {
+    pub(super) log: Connection,
+    pub(super) judge: Judge,
+    pub(super) messages: Receiver<Message>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) linger: Option<Duration>,
+    /// The next row's sequence number.
+    pub(super) next: u64,
+    pub(super) checkpoints: Checkpoints,
+}
+
+/// Which checkpoint of the log is under way.
+#[derive(Default)]
+pub(super) struct Checkpoints {
+    /// The keeper has been asked.
+    asked: bool,
+    /// Size at which an attempt of the writer's own is worth while again: it grows when a reader, an
+    /// operator's shell perhaps, holds the WAL.
+    retry_at_bytes: u64,
+}
+
+impl Writer {
+    /// Serves until [`Message::Close`], or until nobody can send any more.
+    pub(super) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let _sentinel = Sentinel {
+            shared: &shared,
+            thread: "writer",
+        };
+        let mut batch = Vec::with_capacity(BATCH_ROWS);
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = self.gather(&mut batch);
+            if let Some(reason) = shared.failure() {
+                refuse(&mut batch, &reason);
+                continue;
+            }
+            let done = self.commit(&mut batch).and_then(|()| self.tidy());
+            if let Err(error) = done {
+                // A commit that failed may or may not be on disk, and asking again proves nothing
+                // (after a failed fsync the kernel calls the pages clean). Only a restart finds out.
+                let reason = format!("journal.db could not be written: {error}");
+                shared.fail(reason.clone());
+                refuse(&mut batch, &reason);
+            }
+        }
+    }
+
+    /// Collects what waits. Returns with an empty batch when only housekeeping is due.
+    fn gather(&self, batch: &mut Vec<Pending>) -> bool {
+        let first = if self.trimmable().is_some() {
+            self.messages.try_recv()
+        } else {
+            self.messages.recv().map_err(|_| TryRecvError::Disconnected)
+        };
+        let mut bytes = 0;
+        let mut message = first;
+        let mut lingered = self.linger.is_none();
+        loop {
+            match message {
+                Ok(Message::Append(pending)) => {
+                    bytes += pending.entry.bytes();
+                    batch.push(pending);
+                }
+                Ok(Message::Tidy) => {}
+                Ok(Message::Close) | Err(TryRecvError::Disconnected) => {
+                    self.dequeued(bytes);
+                    return false;
+                }
+                Err(TryRecvError::Empty) => {
+                    let few = !batch.is_empty() && batch.len() < LINGER_BELOW_ROWS;
+                    match self.linger.filter(|_| few && !lingered) {
+                        Some(linger) => thread::sleep(linger),
+                        None => break,
+                    }
+                    lingered = true;
+                }
+            }
+            if batch.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
+                break;
+            }
+            message = self.messages.try_recv();
+        }
+        self.dequeued(bytes);
+        true
+    }
+
+    fn dequeued(&self, bytes: usize) {
+        self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    /// Writes the batch and answers it. On an error nothing has been answered.
+    fn commit(&mut self, batch: &mut Vec<Pending>) -> rusqlite::Result<()> {
+        let verdicts = self.judge.judge(batch);
+        let rows = verdicts.iter().filter(|&v| *v == Verdict::Write).count() as u64;
+        if rows > 0 {
+            self.write(batch, &verdicts)?;
+            let through = self.next + rows - 1;
+            let written = batch
+                .iter()
+                .zip(&verdicts)
+                .filter(|(_, verdict)| **verdict == Verdict::Write)
+                .zip(self.next..)
+                .map(|((Pending { entry, .. }, _), sequence)| {
+                    let version = entry.version;
+                    (entry.name.clone(), Unfolded { version, sequence })
+                });
+            self.shared.publish_commit(written, through);
+            self.count(rows);
+        }
+        let mut next = self.next;
+        for (Pending { answer, .. }, verdict) in batch.drain(..).zip(verdicts) {
+            answer.settle(match verdict {
+                Verdict::Write => {
+                    next += 1;
+                    Ok(next - 1)
+                }
+                Verdict::Known => Ok(0),
+                Verdict::Refuse(error) => Err(error),
+            });
+        }
+        self.next = next;
+        Ok(())
+    }
+
+    fn write(&self, batch: &[Pending], verdicts: &[Verdict]) -> rusqlite::Result<()> {
+        let accepted = batch
+            .iter()
+            .zip(verdicts)
+            .filter(|(_, verdict)| **verdict == Verdict::Write);
+        self.log.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        for ((Pending { entry, .. }, _), sequence) in accepted.zip(self.next..) {
+            insert(&self.log, sequence, entry)?;
+        }
+        // In a transaction that is synced anyway.
+        let trimmed = self.trimmable();
+        if let Some(through) = trimmed {
+            trim(&self.log, through)?;
+        }
+        self.log.prepare_cached("COMMIT")?.execute([])?;
+        if let Some(through) = trimmed {
+            self.shared.set_trimmed(through);
+        }
+        Ok(())
+    }
+
+    fn count(&self, rows: u64) {
+        self.shared.rows.fetch_add(rows, Ordering::Relaxed);
+        self.shared.batches.fetch_add(1, Ordering::Relaxed);
+        self.shared.largest_batch.fetch_max(rows, Ordering::Relaxed);
+    }
+
+    // ---- housekeeping ----------------------------------------------------------------------------
+
+    /// Through where the log can be trimmed, if that is a whole chunk.
+    fn trimmable(&self) -> Option<u64> {
+        let through = self.shared.trimmed() + TRIM_ROWS;
+        (through <= self.shared.folded()).then_some(through)
+    }
+
+    fn tidy(&mut self) -> rusqlite::Result<()> {
+        // A backlog of chunks is worked off while nobody waits; under load, with the batches.
+        if let Some(through) = self.trimmable() {
+            self.log.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            trim(&self.log, through)?;
+            self.log.prepare_cached("COMMIT")?.execute([])?;
+            self.shared.set_trimmed(through);
+        }
+        self.bound_wal()
+    }
+
+    fn bound_wal(&mut self) -> rusqlite::Result<()> {
+        let brought_over = self.shared.brought_over.swap(false, Ordering::AcqRel);
+        let wal = schema::checkpoint(&self.log, "NOOP")?;
+        let hard = CHECKPOINT_HARD_BYTES.max(self.checkpoints.retry_at_bytes);
+        if brought_over || wal.bytes() >= hard {
+            let wal = schema::checkpoint(&self.log, "PASSIVE")?;
+            self.checkpoints = Checkpoints::after(wal);
+        } else if wal.bytes() >= CHECKPOINT_BYTES.max(self.checkpoints.retry_at_bytes)
+            && !wal.is_done()
+            && !self.checkpoints.asked
+        {
+            self.checkpoints.asked = true;
+            self.shared.ask_checkpoint();
+        }
+        Ok(())
+    }
+}
+
+impl Checkpoints {
+    fn after(wal: Wal) -> Self {
+        let held = !wal.is_done();
+        if held && wal.bytes() >= CHECKPOINT_HARD_BYTES {
+            tracing::warn!(
+                bytes = wal.bytes(),
+                "journal.db-wal grows because a reader holds it: close shells that have a transaction open on journal.db"
+            );
+        }
+        Self {
+            asked: false,
+            retry_at_bytes: if held {
+                wal.bytes() + CHECKPOINT_BYTES
+            } else {
+                0
+            },
+        }
+    }
+}
+
+fn refuse(batch: &mut Vec<Pending>, reason: &str) {
+    for Pending { answer, .. } in batch.drain(..) {
+        answer.settle(Err(AppendError::Unavailable(reason.to_owned())));
+    }
+}
+
+fn insert(log: &Connection, sequence: u64, entry: &Entry) -> rusqlite::Result<()> {
+    let mut buffer = Uuid::encode_buffer();
+    let (kind, app, id): (_, _, &str) = match &entry.name {
+        Name::Transaction(key) => (
+            "step",
+            key.app.as_str(),
+            key.id.0.hyphenated().encode_lower(&mut buffer),
+        ),
+        Name::Event { provider, event_id } => ("unmatched", provider, event_id),
+    };
+    log.prepare_cached(INSERT)?.execute((
+        integer(sequence),
+        kind,
+        app,
+        id,
+        integer(entry.version),
+        &entry.at,
+        &entry.summary,
+        &entry.records,
+    ))?;
+    Ok(())
+}
+
+const INSERT: &str = "INSERT INTO log (seq, kind, app, id, version, at, summary, records) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+/// Writes, durably, that a process has begun to serve: whatever it read before is now on disk for
+/// certain, since this commit's fsync covers it.
+pub(super) fn write_started(log: &Connection, sequence: u64, at: String) -> rusqlite::Result<()> {
+    let process = Uuid::new_v4().to_string();
+    let summary = concat!(r#"{"release":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+    log.execute(
+        INSERT,
+        (integer(sequence), "started", "", process, 0, at, summary, ""),
+    )?;
+    Ok(())
+}
+
+fn trim(log: &Connection, through: u64) -> rusqlite::Result<()> {
+    log.prepare_cached("DELETE FROM log WHERE seq <= ?1")?
+        .execute([integer(through)])?;
+    schema::set_watermark(log, "trimmed_through", through)
+}

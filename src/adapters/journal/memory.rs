@@ -1,0 +1,302 @@
+//! A journal in memory, for simulations and unit tests: the rules of the real one, without threads,
+//! clocks or files, so that the same calls in the same order give the same answers.
+//!
+//! An append is done when the call returns; its promise only carries the answer. A test can make
+//! appends fail, or hold them back until it lets them go.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::ready;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::{MAX_LIST_ROWS, MAX_OPEN_ROWS, MAX_UNMATCHED_PER_PROVIDER};
+use crate::ports::{
+    Append, AppendError, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
+    OpenPage, Page, Promise, Summary, Unmatched,
+};
+use crate::transaction::{Key, Record, Timestamp};
+
+/// The journal. See the [module](self).
+#[derive(Default, Debug)]
+pub struct MemoryJournal {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default, Debug)]
+struct Inner {
+    sequence: u64,
+    /// By the sequence number of their acceptance.
+    stored: BTreeMap<u64, Stored>,
+    positions: HashMap<Key, u64>,
+    unmatched: Vec<Unmatched>,
+    failures: VecDeque<AppendError>,
+    stalled: Option<VecDeque<Stalled>>,
+    health: Option<JournalHealth>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    records: Vec<Record>,
+    summary: Summary,
+}
+
+#[derive(Debug)]
+struct Stalled {
+    append: Append,
+    answer: oneshot::Sender<Result<Committed, AppendError>>,
+}
+
+impl MemoryJournal {
+    /// An empty journal.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes the next `n` appends fail with `error`; nothing of them is written.
+    pub fn fail_next(&self, n: usize, error: AppendError) {
+        let failures = std::iter::repeat_n(error, n);
+        self.locked().failures.extend(failures);
+    }
+
+    /// Holds appends back, unanswered and unwritten, until [`MemoryJournal::resume`].
+    pub fn stall(&self) {
+        self.locked().stalled.get_or_insert_default();
+    }
+
+    /// Writes what was held back, in its order, and answers it.
+    pub fn resume(&self) {
+        let mut inner = self.locked();
+        for Stalled { append, answer } in inner.stalled.take().unwrap_or_default() {
+            // Whoever stopped waiting doesn't hear it; it is written all the same.
+            let _ = answer.send(inner.append(append));
+        }
+    }
+
+    /// Makes the journal report `health` from now on.
+    pub fn set_health(&self, health: JournalHealth) {
+        self.locked().health = Some(health);
+    }
+
+    /// The webhooks that belong to no transaction, oldest first.
+    #[must_use]
+    pub fn unmatched(&self) -> Vec<Unmatched> {
+        self.locked().unmatched.clone()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn append(&mut self, append: Append) -> Result<Committed, AppendError> {
+        if let Some(error) = self.failures.pop_front() {
+            return Err(error);
+        }
+        let position = self.positions.get(&append.key).copied();
+        let before = position.map(|position| self.stored[&position].summary.version);
+        let next = match (append.expect, before) {
+            (Expect::Absent, None) => 1,
+            (Expect::Absent, Some(_)) => return Err(AppendError::Exists),
+            (Expect::Version(expected), Some(before)) if expected == before => before + 1,
+            (Expect::Version(_), _) => return Err(AppendError::VersionConflict),
+        };
+        let numbered = append.records.iter().zip(next..);
+        if append.records.is_empty() || numbered.into_iter().any(|(one, n)| one.version != n) {
+            return Err(AppendError::VersionConflict);
+        }
+        self.sequence += 1;
+        let position = position.unwrap_or(self.sequence);
+        self.positions.insert(append.key, position);
+        let stored = self.stored.entry(position).or_insert_with(|| Stored {
+            records: Vec::new(),
+            summary: append.summary.clone(),
+        });
+        stored.records.extend(append.records);
+        stored.summary = append.summary;
+        Ok(Committed {
+            sequence: self.sequence,
+        })
+    }
+
+    fn keep(&mut self, webhook: Unmatched) -> Result<(), AppendError> {
+        if let Some(error) = self.failures.pop_front() {
+            return Err(error);
+        }
+        let of_provider = |one: &&Unmatched| one.provider == webhook.provider;
+        let mut kept = self.unmatched.iter().filter(of_provider);
+        if kept.any(|one| one.event_id == webhook.event_id) {
+            return Ok(());
+        }
+        if self.unmatched.iter().filter(of_provider).count() as u64 >= MAX_UNMATCHED_PER_PROVIDER {
+            return Err(AppendError::Unavailable(
+                "too many unmatched webhooks of this provider are kept already".to_owned(),
+            ));
+        }
+        self.sequence += 1;
+        self.unmatched.push(webhook);
+        Ok(())
+    }
+
+    fn list(&self, query: &ListQuery) -> Page {
+        let limit = query.limit.clamp(1, MAX_LIST_ROWS);
+        let shown = |summary: &Summary| {
+            let app = query.app.as_deref();
+            app.is_none_or(|app| app == summary.key.app.as_str())
+                && query.status.is_none_or(|status| status == summary.status)
+                && query.provider.as_ref().is_none_or(|one| *one == summary.provider)
+                && (!query.needs_review || summary.needs_review)
+        };
+        let mut found = self
+            .stored
+            .range(..query.cursor.unwrap_or(u64::MAX))
+            .rev()
+            .filter(|(_, stored)| shown(&stored.summary))
+            .map(|(position, stored)| (*position, stored.summary.clone()));
+        let rows: Vec<(u64, Summary)> = found.by_ref().take(limit).collect();
+        let next = rows.last().map(|(position, _)| *position);
+        let newest = self.stored.values().map(|one| one.summary.changed_at).max();
+        Page {
+            next: next.filter(|_| found.next().is_some()),
+            rows: rows.into_iter().map(|(_, summary)| summary).collect(),
+            as_of: newest.unwrap_or(Timestamp::from_millis(0)),
+        }
+    }
+
+    fn open(&self, after: u64, limit: usize) -> OpenPage {
+        let limit = limit.clamp(1, MAX_OPEN_ROWS);
+        let mut found = self
+            .stored
+            .range(after.saturating_add(1)..)
+            .filter(|(_, stored)| stored.summary.open);
+        let rows: Vec<(&u64, &Stored)> = found.by_ref().take(limit).collect();
+        let next = rows.last().map(|(position, _)| **position);
+        OpenPage {
+            next: next.filter(|_| found.next().is_some()),
+            rows: rows
+                .into_iter()
+                .map(|(_, stored)| (stored.summary.key.clone(), stored.summary.due_at))
+                .collect(),
+        }
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&self, append: Append) -> Promise<Result<Committed, AppendError>> {
+        let mut inner = self.locked();
+        let Some(stalled) = &mut inner.stalled else {
+            return Box::pin(ready(inner.append(append)));
+        };
+        let (answer, answered) = oneshot::channel();
+        stalled.push_back(Stalled { append, answer });
+        Box::pin(async move {
+            let gone = AppendError::Unavailable("it was dropped while it was stalled".to_owned());
+            answered.await.unwrap_or(Err(gone))
+        })
+    }
+
+    fn load(&self, key: &Key) -> Promise<Result<Option<Vec<Record>>, JournalError>> {
+        let inner = self.locked();
+        let position = inner.positions.get(key);
+        let records = position.map(|position| inner.stored[position].records.clone());
+        Box::pin(ready(Ok(records)))
+    }
+
+    fn open(&self, after: u64, limit: usize) -> Promise<Result<OpenPage, JournalError>> {
+        Box::pin(ready(Ok(self.locked().open(after, limit))))
+    }
+
+    fn list(&self, query: ListQuery) -> Promise<Result<Page, JournalError>> {
+        Box::pin(ready(Ok(self.locked().list(&query))))
+    }
+
+    fn keep_unmatched(&self, webhook: Unmatched) -> Promise<Result<(), AppendError>> {
+        Box::pin(ready(self.locked().keep(webhook)))
+    }
+
+    fn folded_through(&self) -> u64 {
+        self.locked().sequence
+    }
+
+    fn health(&self) -> JournalHealth {
+        let health = self.locked().health.clone();
+        health.unwrap_or(JournalHealth::Serving)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{Life, key, unmatched};
+    use super::*;
+
+    #[tokio::test]
+    async fn appends_follow_the_rules_and_are_found_again() {
+        let journal = MemoryJournal::new();
+        let (mut life, first) = Life::begin("shop", 1, "bank");
+        let second = life.unknown();
+        let refused = journal.append(second.clone()).await;
+        assert_eq!(refused, Err(AppendError::VersionConflict));
+        assert_eq!(journal.append(first.clone()).await, Ok(Committed { sequence: 1 }));
+        assert_eq!(journal.append(first).await, Err(AppendError::Exists));
+        assert_eq!(journal.append(second).await, Ok(Committed { sequence: 2 }));
+        let loaded = journal.load(&life.transaction.key).await;
+        assert_eq!(loaded, Ok(Some(life.history)));
+        assert_eq!(journal.load(&key("shop", 2)).await, Ok(None));
+        assert_eq!(journal.folded_through(), 2);
+    }
+
+    #[tokio::test]
+    async fn failures_write_nothing_and_stalled_appends_are_written_when_nobody_waits() {
+        let journal = MemoryJournal::new();
+        let (_, first) = Life::begin("shop", 1, "bank");
+        let full = AppendError::Unavailable("full".to_owned());
+        journal.fail_next(1, full.clone());
+        assert_eq!(journal.append(first.clone()).await, Err(full));
+        journal.stall();
+        drop(journal.append(first.clone()));
+        let duplicate = journal.append(first);
+        assert_eq!(journal.load(&key("shop", 1)).await, Ok(None));
+        journal.resume();
+        assert_eq!(duplicate.await, Err(AppendError::Exists));
+        assert!(journal.load(&key("shop", 1)).await.expect("readable").is_some());
+    }
+
+    #[tokio::test]
+    async fn lists_are_newest_first_and_pages_join() {
+        let journal = MemoryJournal::new();
+        for n in 1..=5 {
+            let (mut life, first) = Life::begin(if n == 3 { "till" } else { "shop" }, n, "bank");
+            journal.append(first).await.expect("written");
+            if n == 4 {
+                journal.append(life.completed()).await.expect("written");
+            }
+        }
+        let query = ListQuery {
+            app: Some("shop".to_owned()),
+            limit: 3,
+            ..ListQuery::default()
+        };
+        let first = journal.list(query.clone()).await.expect("readable");
+        let cursor = first.next;
+        assert!(cursor.is_some());
+        let second = journal.list(ListQuery { cursor, ..query }).await.expect("readable");
+        assert_eq!(second.next, None);
+        let ids = first.rows.iter().chain(&second.rows).map(|row| row.key.id);
+        assert!(ids.eq([5, 4, 2, 1].map(|n| key("shop", n).id)));
+
+        let open = journal.open(0, 10).await.expect("readable");
+        assert_eq!(open.rows.len(), 4, "number 4 is completed");
+        assert_eq!(open.next, None);
+    }
+
+    #[tokio::test]
+    async fn unmatched_webhooks_are_kept_once() {
+        let journal = MemoryJournal::new();
+        for event in ["a", "b", "a"] {
+            assert_eq!(journal.keep_unmatched(unmatched("bank", event)).await, Ok(()));
+        }
+        assert_eq!(journal.unmatched().len(), 2);
+    }
+}

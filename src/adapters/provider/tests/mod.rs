@@ -1,0 +1,10 @@
+//! The adapter from outside: profiles, renderings, webhooks, and what real sockets do to a call.
+
+mod profiles;
+mod reference;
+mod rendering;
+mod resending;
+pub(crate) mod server;
+pub(crate) mod support;
+mod transport;
+mod webhooks;

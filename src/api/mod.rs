@@ -1,0 +1,115 @@
+//! The doors: apps, providers' webhooks, operators.
+//!
+//! Handlers only translate: a request becomes a call to a transaction's actor, its answer becomes
+//! JSON. Every error is problem+json and is worded in [`problem`] alone.
+
+pub mod body;
+mod health;
+mod history;
+mod idempotency;
+mod intake;
+mod operators;
+mod prefer;
+mod problem;
+mod transactions;
+mod view;
+mod webhooks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::{self, ServiceConfig};
+
+pub use problem::Problem;
+
+use crate::actors::House;
+use crate::transaction::AppId;
+
+/// Bounds of the doors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DoorBounds {
+    /// Bytes of a request's body, at most.
+    pub body_bytes: usize,
+    /// Bytes of a webhook's body, at most.
+    pub webhook_bytes: usize,
+    /// A body has to be whole after this long, however slowly it drips.
+    pub body_deadline: Duration,
+    /// An acceptance, act or webhook that the journal has not confirmed after this long gets 503.
+    pub commit_deadline: Duration,
+}
+
+impl Default for DoorBounds {
+    fn default() -> Self {
+        Self {
+            // A payment's request is under 2 KiB; the rest is room for payloads.
+            body_bytes: 64 * 1024,
+            // Batches of notifications run to some 100 KiB.
+            webhook_bytes: 256 * 1024,
+            // 64 KiB at the speed of a bad phone line (100 kbit/s) take 5 s.
+            body_deadline: Duration::from_secs(10),
+            // A healthy commit takes milliseconds; clients give up after 10 to 30 s.
+            commit_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What the handlers share.
+pub struct Doors {
+    /// The actors and what they share.
+    pub house: Arc<House>,
+    /// Who asks, while there is one app.
+    pub app: AppId,
+    /// The bounds.
+    pub bounds: DoorBounds,
+}
+
+/// Mounts every door.
+pub fn mount(config: &mut ServiceConfig, doors: web::Data<Doors>) {
+    config
+        .app_data(doors)
+        .service(
+            web::resource("/v1/transactions")
+                .route(web::post().to(transactions::submit))
+                .route(web::get().to(transactions::list))
+                .default_service(web::to(problem::method_not_allowed)),
+        )
+        .service(
+            web::resource("/transaction")
+                .route(web::post().to(transactions::submit))
+                .default_service(web::to(problem::method_not_allowed)),
+        )
+        .service(
+            web::resource("/v1/transactions/{id}")
+                .route(web::get().to(transactions::read))
+                .default_service(web::to(problem::method_not_allowed)),
+        )
+        .service(
+            web::resource("/v1/transactions/{id}/events")
+                .route(web::get().to(history::events))
+                .default_service(web::to(problem::method_not_allowed)),
+        )
+        .service(
+            web::resource("/v1/transactions/{id}/{command:cancel|inquire|resubmit|resolve}")
+                .route(web::post().to(operators::act))
+                .default_service(web::to(problem::method_not_allowed)),
+        )
+        .service(web::resource("/v1/actors").route(web::get().to(operators::actors)))
+        .service(web::resource("/v1/actors/{id}").route(web::get().to(operators::actor)))
+        .service(web::resource("/v1/providers").route(web::get().to(operators::providers)))
+        .service(web::resource("/v1/review").route(web::get().to(operators::review)))
+        .service(
+            web::resource(["/webhooks/{provider}", "/webhooks/{provider}/{token}"])
+                .route(web::post().to(webhooks::receive))
+                .route(web::put().to(webhooks::receive))
+                .default_service(web::to(problem::method_not_allowed)),
+        )
+        .service(
+            web::resource("/webhook")
+                .route(web::post().to(webhooks::receive_from_the_only_provider))
+                .route(web::put().to(webhooks::receive_from_the_only_provider))
+                .default_service(web::to(problem::method_not_allowed)),
+        )
+        .service(web::resource("/livez").route(web::get().to(health::live)))
+        .service(web::resource("/readyz").route(web::get().to(health::ready)))
+        .default_service(web::to(problem::no_such_path));
+}

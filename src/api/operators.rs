@@ -1,0 +1,174 @@
+//! The operators' door: what every actor is doing, what needs a person, and the acts.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{Header, IfMatch};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::transactions::{LIST_MAX, cursor, limit, page, within};
+use super::view::{self, View};
+use super::{Doors, Problem, body, intake};
+use crate::actors::messages::Acted;
+use crate::actors::status::ActorStatus;
+use crate::ports::ListQuery;
+use crate::transaction::{Act, Command, Key, Outcome};
+
+/// Characters of a person's name or reason that are kept, at most.
+const WORDS_MAX: usize = 500;
+
+/// `GET /v1/actors/{id}`.
+pub(super) async fn actor(doors: web::Data<Doors>, path: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let key = Key { app: doors.app.clone(), id: intake::id(&path, "path:id")? };
+    let status = within(doors.bounds.commit_deadline, doors.house.router.inspect(key.clone())).await?;
+    let status = status.ok_or_else(|| Problem::unknown_transaction(key.id))?;
+    Ok(HttpResponse::Ok().json(status))
+}
+
+/// The query of the actors' list.
+#[derive(Deserialize)]
+pub(super) struct Pages {
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+type Query<T> = Result<web::Query<T>, actix_web::Error>;
+
+fn query<T>(query: Query<T>) -> Result<T, Problem> {
+    query.map(web::Query::into_inner).map_err(|error| Problem::invalid_field("query", error.to_string()))
+}
+
+/// `GET /v1/actors`: those in memory, by id, and what each shard holds.
+pub(super) async fn actors(doors: web::Data<Doors>, pages: Query<Pages>) -> Result<HttpResponse, Problem> {
+    let pages = query(pages)?;
+    let limit = pages.limit.as_deref().map_or(Ok(LIST_MAX), limit)?;
+    let after = match pages.cursor {
+        Some(cursor) => Some(Key { app: doors.app.clone(), id: intake::id(&cursor, "query:cursor")? }),
+        None => None,
+    };
+    let router = &doors.house.router;
+    let keys = router.live_keys(after, limit).await;
+    let next = (keys.len() == limit).then(|| keys.last().map(|key| key.id)).flatten();
+    let mut data: Vec<Box<ActorStatus>> = Vec::with_capacity(keys.len());
+    for key in keys {
+        // One that left memory meanwhile is no longer an answer to the question.
+        data.extend(router.inspect(key).await?.filter(|status| status.resident));
+    }
+    let shards = router.shard_statuses().await;
+    Ok(HttpResponse::Ok().json(json!({
+        "data": data,
+        "has_more": next.is_some(),
+        "next_cursor": next,
+        "shards": shards,
+    })))
+}
+
+/// `GET /v1/providers`: gates, budgets, breakers.
+pub(super) async fn providers(doors: web::Data<Doors>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "data": doors.house.gate_statuses() }))
+}
+
+/// `GET /v1/review`: what needs a person.
+pub(super) async fn review(
+    doors: web::Data<Doors>,
+    request: HttpRequest,
+    pages: Query<Pages>,
+) -> Result<HttpResponse, Problem> {
+    let pages = query(pages)?;
+    let query = ListQuery {
+        needs_review: true,
+        cursor: pages.cursor.as_deref().map(cursor).transpose()?,
+        limit: pages.limit.as_deref().map_or(Ok(LIST_MAX), limit)?,
+        ..ListQuery::default()
+    };
+    page(&doors, &request, query).await
+}
+
+/// `POST /v1/transactions/{id}/cancel`, `/inquire`, `/resubmit`, `/resolve`.
+pub(super) async fn act(
+    doors: web::Data<Doors>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let path = request.match_info();
+    let key = Key { app: doors.app.clone(), id: intake::id(path.get("id").unwrap_or_default(), "path:id")? };
+    let word = path.get("command").unwrap_or_default().to_owned();
+    let body = body::read(&request, payload, doors.bounds.body_bytes, doors.bounds.body_deadline).await?;
+    if !body.is_empty() {
+        body::expect_json(&request)?;
+    }
+    let act = read_act(&word, &body, seen_version(&request)?)?;
+    match within(doors.bounds.commit_deadline, doors.house.router.act(key.clone(), act)).await? {
+        Acted::Done(transaction) => Ok(view::answer(&transaction, StatusCode::OK).json(View::of(&transaction))),
+        Acted::Refused(ignored) => Err(Problem::refused(&ignored)),
+        Acted::Nowhere => Err(Problem::unknown_transaction(key.id)),
+        Acted::Unavailable(why) => Err(Problem::unavailable(why)),
+    }
+}
+
+/// The version that the person saw, from `If-Match`.
+fn seen_version(request: &HttpRequest) -> Result<Option<u64>, Problem> {
+    if !request.headers().contains_key("if-match") {
+        return Ok(None);
+    }
+    let fault = || Problem::invalid_field("header:If-Match", "If-Match takes the ETag of the transaction that you saw");
+    match IfMatch::parse(request).map_err(|_| fault())? {
+        IfMatch::Any => Ok(None),
+        IfMatch::Items(tags) => tags.first().and_then(view::version).map(Some).ok_or_else(fault),
+    }
+}
+
+fn read_act(word: &str, body: &[u8], seen: Option<u64>) -> Result<Act, Problem> {
+    let fields: Value = match body {
+        b"" => json!({}),
+        body => serde_json::from_slice(body).map_err(Problem::malformed_json)?,
+    };
+    let text = |name: &str| match &fields[name] {
+        Value::Null => Ok(None),
+        Value::String(text) if !text.trim().is_empty() => Ok(Some(text.chars().take(WORDS_MAX).collect::<String>())),
+        other => {
+            let detail = format!("{name:?} has to be a text that is not empty; it is {}", intake::kind(other));
+            Err(Problem::invalid_field(format!("/{name}"), detail))
+        }
+    };
+    let (by, why) = (text("by")?, text("why")?);
+    let command = match word {
+        "cancel" => Command::Cancel,
+        "inquire" => Command::Inquire,
+        "resubmit" => Command::Resubmit,
+        _ => resolve(&fields)?,
+    };
+    let (by, why) = match command {
+        // The app's own acts need no name; a person's do.
+        Command::Cancel | Command::Inquire => (by.unwrap_or_else(|| "app".to_owned()), why.unwrap_or_default()),
+        Command::Resubmit | Command::Resolve { .. } => {
+            let missing = |name: &str| {
+                let detail = format!("say {name:?}: the act is kept in the transaction's history with who and why");
+                Problem::invalid_field(format!("/{name}"), detail)
+            };
+            (by.ok_or_else(|| missing("by"))?, why.ok_or_else(|| missing("why"))?)
+        }
+    };
+    Ok(Act { by, why, seen, command })
+}
+
+fn resolve(fields: &Value) -> Result<Command, Problem> {
+    let outcome = match fields["outcome"].as_str() {
+        Some("completed") => Outcome::Completed,
+        Some("declined") => Outcome::Declined,
+        Some("failed") => Outcome::Failed,
+        _ => {
+            let detail = "\"outcome\" has to be \"completed\", \"declined\" or \"failed\"";
+            return Err(Problem::invalid_field("/outcome", detail));
+        }
+    };
+    let while_open = match &fields["while_open"] {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        other => {
+            let detail = format!("\"while_open\" has to be true or false; it is {}", intake::kind(other));
+            return Err(Problem::invalid_field("/while_open", detail));
+        }
+    };
+    Ok(Command::Resolve { outcome, while_open })
+}

@@ -1,0 +1,209 @@
+//! The whole, put together: journal, providers, notifier, shards in the web workers' threads, doors;
+//! and its life from start to drained stop.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{HttpServer, web};
+use anyhow::Context;
+
+use crate::actors::registry::Registry;
+use crate::actors::router::Router;
+use crate::actors::{House, gate};
+use crate::adapters::journal::embedded::{EmbeddedJournal, Options};
+use crate::adapters::notifier::{HttpNotifier, NotifierConfig};
+use crate::adapters::provider::{HttpProvider, Settings};
+use crate::api::{self, Doors};
+use crate::clock::Clock;
+use crate::config::{Config, ProviderConfig, webhook_secrets};
+use crate::ports::{Journal, Provider, Providers};
+
+/// A client has to send its request's head within this long: a head is one packet or two.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// A connection that is being closed is dropped after this long.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+/// An idle connection is kept this long: longer than load balancers do (60 s), so that they close first.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections per worker, at most: 2 × 10,000 sockets stay well within a service's usual file limit.
+const CONNECTIONS_PER_WORKER: usize = 10_000;
+/// Of the drain's time, what is kept for writing down and closing after the calls are waited for.
+const DRAIN_RESERVE: Duration = Duration::from_secs(2);
+/// How often a drain looks whether the calls are back.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
+/// A teller that is built and listens, but does not run yet.
+pub struct Application {
+    server: Server,
+    handle: ServerHandle,
+    address: SocketAddr,
+    house: Arc<House>,
+    journal: Arc<dyn DurableJournal>,
+    drain_timeout: Duration,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Asked to, and everything is written down.
+    Drained,
+    /// The journal can't say "durable" any more: the process has to end, and to recover when it
+    /// starts again (law 1).
+    JournalFailed(String),
+}
+
+/// A journal with a life of its own beside the port.
+pub trait DurableJournal: Journal {
+    /// Resolves with the reason when the journal has failed for good.
+    fn failed(&self) -> tokio::sync::watch::Receiver<Option<String>>;
+    /// Writes down what is under way and lets go of the files.
+    fn close(&self);
+}
+
+impl DurableJournal for EmbeddedJournal {
+    fn failed(&self) -> tokio::sync::watch::Receiver<Option<String>> {
+        Self::failed(self)
+    }
+
+    fn close(&self) {
+        Self::close(self);
+    }
+}
+
+impl Application {
+    /// Opens the embedded journal and builds the rest on it. Needs a running actix system.
+    ///
+    /// # Errors
+    /// Why teller can't start, in words for an operator.
+    pub fn build(config: &Config) -> anyhow::Result<Self> {
+        let options = Options { max_unfolded: config.max_unfolded, ..Options::new(&config.data_dir) };
+        let journal = EmbeddedJournal::open(options)?;
+        Self::build_on(config, Arc::new(journal))
+    }
+
+    /// Builds on a journal that is open.
+    ///
+    /// # Errors
+    /// Why teller can't start, in words for an operator.
+    pub fn build_on(config: &Config, journal: Arc<dyn DurableJournal>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(&config.listen)
+            .with_context(|| format!("can't listen on {}; is another teller running there?", config.listen))?;
+        let address = listener.local_addr()?;
+        let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let clock = Clock::system();
+        let providers = providers(config, &public_url, clock)?;
+        let notifier = notifier(config, clock)?;
+        let router = Router::new(config.workers);
+        let port: Arc<dyn Journal> = Arc::clone(&journal) as Arc<dyn Journal>;
+        let house = House::new(port, providers, Arc::new(notifier), clock, router, config.bounds);
+        let server = serve(config, listener, &house)?;
+        for gate in house.gates() {
+            actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
+        }
+        let handle = server.handle();
+        tracing::info!(%address, %public_url, data_dir = %config.data_dir.display(), "listening");
+        Ok(Self { server, handle, address, house, journal, drain_timeout: config.drain_timeout })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the shards share.
+    #[must_use]
+    pub fn house(&self) -> Arc<House> {
+        Arc::clone(&self.house)
+    }
+
+    /// Runs until `stop` resolves or the journal fails, then drains.
+    ///
+    /// # Errors
+    /// When the web server itself fails.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<Ended> {
+        let Self { server, handle, house, journal, drain_timeout, .. } = self;
+        let mut failed = journal.failed();
+        let server = actix_web::rt::spawn(server);
+        let ended = tokio::select! {
+            () = stop => Ended::Drained,
+            reason = failed.wait_for(Option::is_some) => Ended::JournalFailed(match reason {
+                Ok(reason) => reason.clone().unwrap_or_default(),
+                Err(_) => "the journal's writer is gone".to_owned(),
+            }),
+        };
+        house.drain();
+        if let Ended::JournalFailed(_) = ended {
+            // Whatever waits is unconfirmed and must not be answered as if it were durable.
+            handle.stop(false).await;
+            return Ok(ended);
+        }
+        drain(&house, drain_timeout).await;
+        handle.stop(true).await;
+        server.await??;
+        tokio::task::spawn_blocking(move || journal.close()).await?;
+        tracing::info!("stopped");
+        Ok(ended)
+    }
+}
+
+fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::Result<Server> {
+    let doors = web::Data::new(Doors { house: Arc::clone(house), app: config.app.clone(), bounds: config.doors });
+    let workers_house = Arc::clone(house);
+    let server = HttpServer::new(move || {
+        Registry::start_on_this_thread(&workers_house);
+        let doors = doors.clone();
+        actix_web::App::new().configure(|config| api::mount(config, doors))
+    })
+    .workers(config.workers)
+    .max_connections(CONNECTIONS_PER_WORKER)
+    .client_request_timeout(HEAD_DEADLINE)
+    .client_disconnect_timeout(CLOSE_DEADLINE)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(DRAIN_RESERVE.as_secs())
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(server)
+}
+
+fn providers(config: &Config, public_url: &str, clock: Clock) -> anyhow::Result<Providers> {
+    let secrets = webhook_secrets(&config.token_secret_files, &config.data_dir)?;
+    let provider = |provider: &ProviderConfig| -> anyhow::Result<Arc<dyn Provider>> {
+        let settings = Settings {
+            public_url: public_url.to_owned(),
+            base_url: provider.base_url.clone(),
+            token_secrets: secrets.clone(),
+            time_scale: config.time_scale,
+            notify: config.notify.as_ref().map(|notify| notify.policy(config.time_scale)),
+        };
+        Ok(Arc::new(HttpProvider::new(provider.profile.clone(), settings, clock)?))
+    };
+    let providers = config.providers.iter().map(provider).collect::<anyhow::Result<_>>()?;
+    Ok(Providers::new(providers, &config.default_provider))
+}
+
+fn notifier(config: &Config, clock: Clock) -> anyhow::Result<HttpNotifier> {
+    let apps = config.notify.iter().map(|notify| (config.app.clone(), notify.clone())).collect();
+    Ok(HttpNotifier::new(NotifierConfig { apps, time_scale: config.time_scale }, clock)?)
+}
+
+/// Waits for the calls that are out, as long as the time allows, then has the rest written down as
+/// unknown.
+async fn drain(house: &House, drain_timeout: Duration) {
+    let patience = drain_timeout.saturating_sub(2 * DRAIN_RESERVE);
+    tracing::info!(patience_s = patience.as_secs(), "draining");
+    let back = async {
+        while house.gates().any(|gate| gate.calls_out() > 0) {
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
+    };
+    if tokio::time::timeout(patience, back).await.is_err() {
+        tracing::warn!("calls are still out; they are written down as unknown");
+    }
+    if tokio::time::timeout(DRAIN_RESERVE, house.router.stop_all()).await.is_err() {
+        tracing::error!("not everything could be written down in time; recovery will treat it as unknown");
+    }
+}

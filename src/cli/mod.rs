@@ -1,0 +1,137 @@
+//! The command line. Data goes to stdout, everything else to stderr.
+
+mod check;
+mod client;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Overrides;
+
+/// Exit code of a command that was understood and failed.
+const FAILED: u8 = 1;
+/// Exit code when the journal failed: `EX_IOERR` of sysexits.h. A supervisor should start it again.
+const JOURNAL_FAILED: u8 = 74;
+
+/// Accepts transactions durably, submits them to unreliable payment providers, and finds out what
+/// became of each.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run teller.
+    Serve(ServeArguments),
+    /// Read the configuration and the profiles, and say what is wrong with them.
+    CheckConfig(ConfigArguments),
+    /// Show what the actor of one transaction is doing.
+    Status(StatusArguments),
+    /// List transactions, newest first.
+    List(ListArguments),
+    /// Run the reference provider, or with `app` the reference app.
+    #[command(hide = true, disable_help_flag = true)]
+    MockProvider {
+        /// Handed on as they are.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+#[derive(Args)]
+struct ConfigArguments {
+    /// The configuration file.
+    #[arg(long, short, env = "TELLER_CONFIG", default_value = "teller.toml")]
+    config: PathBuf,
+}
+
+#[derive(Args)]
+struct ServeArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// Listen here instead; port 0 takes a free one.
+    #[arg(long, env = "TELLER_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where providers reach the webhooks.
+    #[arg(long, env = "TELLER_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Keep the journal here instead.
+    #[arg(long, env = "TELLER_DATA_DIR", value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// Worker threads; one per core if not given.
+    #[arg(long, env = "TELLER_WORKERS")]
+    workers: Option<usize>,
+}
+
+#[derive(Args)]
+struct ServerArguments {
+    /// Where teller listens.
+    #[arg(long, env = "TELLER_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct StatusArguments {
+    #[command(flatten)]
+    server: ServerArguments,
+    /// The transaction's id.
+    id: String,
+}
+
+#[derive(Args)]
+struct ListArguments {
+    #[command(flatten)]
+    server: ServerArguments,
+    /// Only with this status: pending, in_review, completed, declined or failed.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only this provider's.
+    #[arg(long)]
+    provider: Option<String>,
+    /// Rows at most, 1 to 100.
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// From the page before.
+    #[arg(long)]
+    cursor: Option<String>,
+}
+
+impl ServeArguments {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            listen: self.listen.clone(),
+            public_url: self.public_url.clone(),
+            data_dir: self.data_dir.clone(),
+            workers: self.workers,
+        }
+    }
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::serve(&arguments),
+        Command::CheckConfig(arguments) => check::check(&arguments),
+        Command::Status(arguments) => client::status(&arguments),
+        Command::List(arguments) => client::list(&arguments),
+        Command::MockProvider { arguments } => {
+            let program = OsString::from("teller mock-provider");
+            mock_provider::cli::run(std::iter::once(program).chain(arguments)).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("teller: {error:#}");
+        ExitCode::from(FAILED)
+    })
+}

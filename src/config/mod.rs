@@ -1,0 +1,238 @@
+//! `teller.toml`: read strictly, an unknown key is an error with a suggestion. The file is overridden
+//! by the environment, and that by flags.
+
+mod secrets;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+pub use secrets::webhook_secrets;
+
+use crate::actors::Bounds;
+use crate::adapters::notifier::NotifyConfig;
+use crate::adapters::provider::{Profile, ProfileProblem, Written};
+use crate::api::DoorBounds;
+use crate::transaction::AppId;
+
+/// Everything that an operator can set, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file that it came from.
+    pub origin: PathBuf,
+    /// Where the doors are: address and port, port 0 for a free one.
+    pub listen: String,
+    /// Where providers reach the webhooks; by default the address that is listened on.
+    pub public_url: Option<String>,
+    /// Where the journal lives.
+    pub data_dir: PathBuf,
+    /// Worker threads, each with a shard; by default one per core.
+    pub workers: usize,
+    /// The time from SIGTERM to the end, at most.
+    pub drain_timeout: Duration,
+    /// Divides every duration of the profiles and multiplies every rate; 1.0 except in rehearsals.
+    pub time_scale: f64,
+    /// The app.
+    pub app: AppId,
+    /// How it is told; `None` tells it nothing.
+    pub notify: Option<NotifyConfig>,
+    /// The providers.
+    pub providers: Vec<ProviderConfig>,
+    /// The provider that takes what names none.
+    pub default_provider: String,
+    /// Files with secrets for the tokens in webhook URLs; without any, one is made in the data directory.
+    pub token_secret_files: Vec<PathBuf>,
+    /// Bounds of the actors.
+    pub bounds: Bounds,
+    /// Bounds of the doors.
+    pub doors: DoorBounds,
+    /// Log rows that may wait to be folded.
+    pub max_unfolded: u64,
+}
+
+/// One provider.
+#[derive(Clone, Debug)]
+pub struct ProviderConfig {
+    /// Its profile, parsed.
+    pub profile: Profile,
+    /// Where it is, instead of where the profile says.
+    pub base_url: Option<String>,
+}
+
+/// What flags and the environment override.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Instead of `listen`.
+    pub listen: Option<String>,
+    /// Instead of `public_url`.
+    pub public_url: Option<String>,
+    /// Instead of `data_dir`.
+    pub data_dir: Option<PathBuf>,
+    /// Instead of `workers`.
+    pub workers: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default = "default_listen")]
+    listen: String,
+    public_url: Option<String>,
+    #[serde(default = "default_data_dir")]
+    data_dir: PathBuf,
+    workers: Option<usize>,
+    drain_timeout: Option<Written>,
+    #[serde(default = "default_time_scale")]
+    time_scale: f64,
+    app: AppTable,
+    #[serde(default)]
+    webhooks: WebhooksTable,
+    provider: Vec<ProviderTable>,
+    #[serde(default)]
+    bounds: BoundsTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppTable {
+    name: AppId,
+    notify: Option<NotifyConfig>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct WebhooksTable {
+    #[serde(default)]
+    token_secret_files: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProviderTable {
+    profile: PathBuf,
+    base_url: Option<String>,
+    #[serde(default)]
+    default: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct BoundsTable {
+    open_transactions: Option<usize>,
+    linger: Option<Written>,
+    passivate_beyond: Option<Written>,
+    max_unfolded: Option<u64>,
+    body_bytes: Option<usize>,
+    webhook_bytes: Option<usize>,
+    body_deadline: Option<Written>,
+    commit_deadline: Option<Written>,
+}
+
+fn default_listen() -> String {
+    "127.0.0.1:8080".to_owned()
+}
+
+fn default_data_dir() -> PathBuf {
+    "data".into()
+}
+
+fn default_time_scale() -> f64 {
+    1.0
+}
+
+impl Config {
+    /// Reads the file and the profiles that it names. Paths in it are relative to it.
+    ///
+    /// # Errors
+    /// What is wrong, with file and line.
+    pub fn load(path: &Path, overrides: Overrides) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{} can't be read; name another file with --config", path.display()))?;
+        Self::parse(&text, path, overrides)
+    }
+
+    /// Reads the text of a file that lies, or would lie, at `path`.
+    ///
+    /// # Errors
+    /// What is wrong, with file and line.
+    pub fn parse(text: &str, path: &Path, overrides: Overrides) -> anyhow::Result<Self> {
+        let origin = path.display().to_string();
+        let file: File =
+            toml::from_str(text).map_err(|error| ProfileProblem::of_toml(&origin, text, &error))?;
+        let beside = |relative: &Path| path.parent().unwrap_or(Path::new(".")).join(relative);
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let workers = overrides.workers.or(file.workers).unwrap_or(cores);
+        if workers == 0 || workers > 256 {
+            bail!("{origin}: workers has to be 1 to 256 (a shard each, and there are 256 partitions); it is {workers}");
+        }
+        let (providers, default_provider) = providers(&origin, &file.provider, beside)?;
+        Ok(Self {
+            listen: overrides.listen.unwrap_or(file.listen),
+            public_url: overrides.public_url.or(file.public_url),
+            data_dir: overrides.data_dir.unwrap_or_else(|| beside(&file.data_dir)),
+            workers,
+            // Kubernetes kills after 30 s; a payment's call is worth most of that.
+            drain_timeout: file.drain_timeout.map_or(Duration::from_secs(20), |written| written.0),
+            time_scale: file.time_scale,
+            app: file.app.name,
+            notify: file.app.notify,
+            providers,
+            default_provider,
+            token_secret_files: file.webhooks.token_secret_files.iter().map(|file| beside(file)).collect(),
+            bounds: bounds(&file.bounds),
+            doors: doors(&file.bounds),
+            max_unfolded: file.bounds.max_unfolded.unwrap_or(500_000),
+            origin: path.to_owned(),
+        })
+    }
+}
+
+fn providers(
+    origin: &str,
+    tables: &[ProviderTable],
+    beside: impl Fn(&Path) -> PathBuf,
+) -> anyhow::Result<(Vec<ProviderConfig>, String)> {
+    let mut providers: Vec<ProviderConfig> = Vec::new();
+    let mut default = None;
+    for table in tables {
+        let path = beside(&table.profile);
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{origin}: the profile {shown} can't be read"))?;
+        let profile = Profile::parse(&text, &shown)?;
+        if providers.iter().any(|other| other.profile.name() == profile.name()) {
+            bail!("{origin}: two profiles have the name {:?}", profile.name());
+        }
+        if table.default && default.replace(profile.name().to_owned()).is_some() {
+            bail!("{origin}: more than one provider says default = true");
+        }
+        providers.push(ProviderConfig { profile, base_url: table.base_url.clone() });
+    }
+    let default = match (default, providers.as_slice()) {
+        (Some(default), _) => default,
+        (None, [only]) => only.profile.name().to_owned(),
+        (None, []) => bail!("{origin}: no provider is configured; add a [[provider]] with a profile"),
+        (None, _) => bail!("{origin}: several providers, and none says default = true"),
+    };
+    Ok((providers, default))
+}
+
+fn bounds(table: &BoundsTable) -> Bounds {
+    let usual = Bounds::default();
+    Bounds {
+        open_transactions: table.open_transactions.unwrap_or(usual.open_transactions),
+        linger: table.linger.map_or(usual.linger, |written| written.0),
+        passivate_beyond: table.passivate_beyond.map_or(usual.passivate_beyond, |written| written.0),
+    }
+}
+
+fn doors(table: &BoundsTable) -> DoorBounds {
+    let usual = DoorBounds::default();
+    DoorBounds {
+        body_bytes: table.body_bytes.unwrap_or(usual.body_bytes),
+        webhook_bytes: table.webhook_bytes.unwrap_or(usual.webhook_bytes),
+        body_deadline: table.body_deadline.map_or(usual.body_deadline, |written| written.0),
+        commit_deadline: table.commit_deadline.map_or(usual.commit_deadline, |written| written.0),
+    }
+}
