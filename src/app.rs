@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{HttpServer, web};
 use anyhow::Context;
+use tokio::sync::watch;
 
 use crate::actors::registry::Registry;
 use crate::actors::router::Router;
@@ -40,7 +41,8 @@ pub struct Application {
     handle: ServerHandle,
     address: SocketAddr,
     house: Arc<House>,
-    journal: Arc<dyn DurableJournal>,
+    failed: watch::Receiver<Option<String>>,
+    close: Box<dyn FnOnce() + Send>,
     drain_timeout: Duration,
 }
 
@@ -54,22 +56,14 @@ pub enum Ended {
     JournalFailed(String),
 }
 
-/// A journal with a life of its own beside the port.
-pub trait DurableJournal: Journal {
-    /// Resolves with the reason when the journal has failed for good.
-    fn failed(&self) -> tokio::sync::watch::Receiver<Option<String>>;
-    /// Writes down what is under way and lets go of the files.
-    fn close(&self);
-}
-
-impl DurableJournal for EmbeddedJournal {
-    fn failed(&self) -> tokio::sync::watch::Receiver<Option<String>> {
-        Self::failed(self)
-    }
-
-    fn close(&self) {
-        Self::close(self);
-    }
+/// A journal that is open, and how to learn of its end and to bring it about.
+pub struct OpenJournal {
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+    /// Holds the reason once the journal has failed for good.
+    pub failed: watch::Receiver<Option<String>>,
+    /// Writes down what is under way and lets go of the files. Blocks.
+    pub close: Box<dyn FnOnce() + Send>,
 }
 
 impl Application {
@@ -79,15 +73,17 @@ impl Application {
     /// Why teller can't start, in words for an operator.
     pub fn build(config: &Config) -> anyhow::Result<Self> {
         let options = Options { max_unfolded: config.max_unfolded, ..Options::new(&config.data_dir) };
-        let journal = EmbeddedJournal::open(options)?;
-        Self::build_on(config, Arc::new(journal))
+        let journal = Arc::new(EmbeddedJournal::open(options)?);
+        let failed = journal.failed();
+        let closing = Arc::clone(&journal);
+        Self::build_on(config, OpenJournal { journal, failed, close: Box::new(move || closing.close()) })
     }
 
     /// Builds on a journal that is open.
     ///
     /// # Errors
     /// Why teller can't start, in words for an operator.
-    pub fn build_on(config: &Config, journal: Arc<dyn DurableJournal>) -> anyhow::Result<Self> {
+    pub fn build_on(config: &Config, open: OpenJournal) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(&config.listen)
             .with_context(|| format!("can't listen on {}; is another teller running there?", config.listen))?;
         let address = listener.local_addr()?;
@@ -96,15 +92,15 @@ impl Application {
         let providers = providers(config, &public_url, clock)?;
         let notifier = notifier(config, clock)?;
         let router = Router::new(config.workers);
-        let port: Arc<dyn Journal> = Arc::clone(&journal) as Arc<dyn Journal>;
-        let house = House::new(port, providers, Arc::new(notifier), clock, router, config.bounds);
+        let house = House::new(open.journal, providers, Arc::new(notifier), clock, router, config.bounds);
         let server = serve(config, listener, &house)?;
         for gate in house.gates() {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
         }
         let handle = server.handle();
         tracing::info!(%address, %public_url, data_dir = %config.data_dir.display(), "listening");
-        Ok(Self { server, handle, address, house, journal, drain_timeout: config.drain_timeout })
+        let (failed, close, drain_timeout) = (open.failed, open.close, config.drain_timeout);
+        Ok(Self { server, handle, address, house, failed, close, drain_timeout })
     }
 
     /// Where it listens.
@@ -124,8 +120,7 @@ impl Application {
     /// # Errors
     /// When the web server itself fails.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<Ended> {
-        let Self { server, handle, house, journal, drain_timeout, .. } = self;
-        let mut failed = journal.failed();
+        let Self { server, handle, house, mut failed, close, drain_timeout, .. } = self;
         let server = actix_web::rt::spawn(server);
         let ended = tokio::select! {
             () = stop => Ended::Drained,
@@ -143,7 +138,7 @@ impl Application {
         drain(&house, drain_timeout).await;
         handle.stop(true).await;
         server.await??;
-        tokio::task::spawn_blocking(move || journal.close()).await?;
+        tokio::task::spawn_blocking(close).await?;
         tracing::info!("stopped");
         Ok(ended)
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+pub mod demo;
 mod serve;
 
 use std::ffi::OsString;
@@ -30,6 +31,8 @@ struct Arguments {
 enum Command {
     /// Run teller.
     Serve(ServeArguments),
+    /// Play the whole through on this machine, with a kill in the middle, and audit it.
+    Demo(demo::DemoArguments),
     /// Read the configuration and the profiles, and say what is wrong with them.
     CheckConfig(ConfigArguments),
     /// Show what the actor of one transaction is doing.
@@ -122,6 +125,7 @@ impl ServeArguments {
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::serve(&arguments),
+        Command::Demo(arguments) => demo::demo(&arguments),
         Command::CheckConfig(arguments) => check::check(&arguments),
         Command::Status(arguments) => client::status(&arguments),
         Command::List(arguments) => client::list(&arguments),

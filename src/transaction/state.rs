@@ -207,6 +207,12 @@ impl Transaction {
         u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)
     }
 
+    /// What is known of the last attempt.
+    #[must_use]
+    pub fn last_fate(&self) -> Option<Fate> {
+        self.attempt().map(|attempt| attempt.fate)
+    }
+
     /// Whether anything remains to be done: not final, or final and the app doesn't know it yet.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -318,6 +324,8 @@ pub struct Volatile {
     pub inquiry: Errand,
     /// The notification's delivery.
     pub delivery: Errand,
+    /// The version that the delivery which is out tells.
+    pub telling: Option<u64>,
 }
 
 /// Whether a piece of work is under way outside of the core.

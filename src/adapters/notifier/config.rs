@@ -21,8 +21,7 @@ const SCHEDULE_MAX: usize = 50;
 const JITTER: f64 = 0.2;
 
 /// What the reference app reads.
-const BODY: &str =
-    r#"{"id": {{ id }}, "status": {"id": {{ id }}, "status": {{ word }}}}"#;
+const BODY: &str = r#"{"id": {{ id }}, "status": {"id": {{ id }}, "status": {{ word }}}}"#;
 
 /// How all apps are told.
 #[derive(Clone, Debug)]
@@ -242,7 +241,10 @@ mod tests {
 
     #[test]
     fn review_is_told_only_with_a_word_for_it() {
-        let text = REFERENCE.replace("failed = \"failed\"", "failed = \"f\", in_review = \"held\"");
+        let text = REFERENCE.replace(
+            "failed = \"failed\"",
+            "failed = \"f\", in_review = \"held\"",
+        );
         let config: NotifyConfig = toml::from_str(&text).expect("legal");
         assert!(config.policy(1.0).tells_review);
     }
@@ -250,11 +252,14 @@ mod tests {
     #[test]
     fn what_does_not_belong_together_is_refused() {
         for (text, expected) in [
-            (REFERENCE.replace("127.0.0.1:3000", ""), "expected a URL"),
+            (REFERENCE.replace("http:", "ftp:"), "expected a URL"),
             (format!("{REFERENCE}\nsecret_env = 'X'"), "sent unsigned"),
             (format!("{REFERENCE}\nschedule = []"), "1 to 50 waits"),
             (format!("{REFERENCE}\njitter = 1.5"), "0.0 to 1.0"),
-            (format!("{REFERENCE}\nretries = 3"), "unknown field `retries`"),
+            (
+                format!("{REFERENCE}\nretries = 3"),
+                "unknown field `retries`",
+            ),
             (
                 format!("{REFERENCE}\nformat = 'standard_webhooks'"),
                 "needs secret_file or secret_env",

@@ -51,7 +51,7 @@ enum Form {
     Template {
         method: Method,
         content_type: HeaderValue,
-        form: TemplateForm,
+        form: Box<TemplateForm>,
     },
     StandardWebhooks {
         secrets: Vec<Secret>,
@@ -107,6 +107,7 @@ impl App {
                 content_type: HeaderValue::from_str(&content_type)
                     .map_err(|_| wrong("content_type", "it is no header's value".to_owned()))?,
                 form: TemplateForm::new(&body, &content_type, words)
+                    .map(Box::new)
                     .map_err(|what| wrong("body", what))?,
             },
             FormConfig::StandardWebhooks {
@@ -166,7 +167,12 @@ impl App {
                 let timestamp_s = clock.now().wall.as_secs();
                 let signature = standard_webhooks::signature(secrets, &id, timestamp_s, &body);
                 let content_type = HeaderValue::from_static("application/json");
-                (Method::POST, content_type, body, Some((timestamp_s, signature)))
+                (
+                    Method::POST,
+                    content_type,
+                    body,
+                    Some((timestamp_s, signature)),
+                )
             }
         };
         let mut request = reqwest::Request::new(method, self.url.clone());
@@ -216,7 +222,9 @@ impl Inner {
                 drain(response).await;
                 result
             }
-            Err(error) if error.is_connect() => failed(&format!("no connection: {}", causes(&error))),
+            Err(error) if error.is_connect() => {
+                failed(&format!("no connection: {}", causes(&error)))
+            }
             Err(error) if error.is_timeout() => failed("no answer in time"),
             Err(error) => failed(&format!("the connection broke: {}", causes(&error))),
         }
@@ -272,5 +280,28 @@ impl Notifier for HttpNotifier {
     fn notify(&self, notification: Notification) -> Promise<DeliveryResult> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move { inner.notify(&notification).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{config, notification};
+    use super::*;
+    use crate::transaction::Status;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_delivery_without_its_turn_gives_up_in_time() {
+        let config = config("shop", "url = 'http://127.0.0.1:9/'", "");
+        let notifier = HttpNotifier::new(config, Clock::system()).expect("usable");
+        let app = notifier.0.apps.values().next().expect("one app");
+        let all = u32::try_from(DELIVERIES_AT_ONCE).expect("a small number");
+        let _held = app.permits.acquire_many(all).await.expect("never closed");
+        let before = tokio::time::Instant::now();
+        let result = notifier.notify(notification(Status::Completed)).await;
+        assert_eq!(
+            result,
+            failed("busy: too many deliveries to this app are out")
+        );
+        assert_eq!(before.elapsed().as_secs(), TIME_OUT.as_secs());
     }
 }

@@ -56,7 +56,11 @@ impl TemplateForm {
             .split(';')
             .next()
             .is_some_and(|media_type| media_type.trim().ends_with("json"));
-        let escape = if is_json { Escape::Json } else { Escape::Percent };
+        let escape = if is_json {
+            Escape::Json
+        } else {
+            Escape::Percent
+        };
         let mut templates = Templates::new();
         let body = templates.add("notify.body", body, escape, &NAMES)?;
         Ok(Self {

@@ -29,7 +29,9 @@ impl Written {
     /// A sentence that says how a duration is written.
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected = || {
-            format!("expected a duration such as \"500ms\", \"120s\", \"2m\" or \"1h\", got {text:?}")
+            format!(
+                "expected a duration such as \"500ms\", \"120s\", \"2m\" or \"1h\", got {text:?}"
+            )
         };
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
@@ -94,7 +96,9 @@ impl TimeScale {
         if Self::RANGE.contains(&scale) {
             Ok(Self(scale))
         } else {
-            Err(format!("the time scale lies between 0.001 and 1000, got {scale}"))
+            Err(format!(
+                "the time scale lies between 0.001 and 1000, got {scale}"
+            ))
         }
     }
 
@@ -141,7 +145,16 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused_in_words() {
-        for text in ["", "5", "s", "-1s", "1.5s", "5 s", "5sec", "99999999999999999999s"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5s",
+            "5 s",
+            "5sec",
+            "99999999999999999999s",
+        ] {
             let complaint = Written::parse(text).expect_err("no duration");
             assert!(complaint.contains("expected a duration"), "{complaint}");
         }
@@ -153,7 +166,10 @@ mod tests {
     #[test]
     fn a_scale_shortens_waits_and_raises_rates() {
         let scale = TimeScale::new(50.0).expect("in range");
-        assert_eq!(scale.duration(Duration::from_secs(120)), Duration::from_millis(2_400));
+        assert_eq!(
+            scale.duration(Duration::from_secs(120)),
+            Duration::from_millis(2_400)
+        );
         assert!((scale.rate(5.0) - 250.0).abs() < f64::EPSILON);
         for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-9] {
             assert!(TimeScale::new(wrong).is_err(), "{wrong}");

@@ -116,9 +116,15 @@ pub(super) fn compile(file: &ProfileFile) -> Result<Forms, Misplaced> {
     )?;
     let body = &file.submit.body;
     let content_type = &file.submit.content_type;
-    let body_kind = BodyKind::of(content_type.get_ref()).map_err(|what| (content_type.span(), what))?;
+    let body_kind =
+        BodyKind::of(content_type.get_ref()).map_err(|what| (content_type.span(), what))?;
     let submit_body = templates
-        .add("submit.body", body.get_ref(), body_kind.escape(), &SUBMIT_NAMES)
+        .add(
+            "submit.body",
+            body.get_ref(),
+            body_kind.escape(),
+            &SUBMIT_NAMES,
+        )
         .map_err(|what| (body.span(), what))?;
     Ok(Forms {
         templates,
@@ -141,12 +147,21 @@ fn compile_form(
         return Err((path.span(), what));
     }
     let compiled_path = templates
-        .add(&format!("{section}.path"), path.get_ref(), Escape::Percent, known)
+        .add(
+            &format!("{section}.path"),
+            path.get_ref(),
+            Escape::Percent,
+            known,
+        )
         .map_err(|what| (path.span(), what))?;
     let mut compiled_headers = Vec::with_capacity(headers.len());
     for (name, value) in headers {
-        let header = HeaderName::from_bytes(name.get_ref().as_bytes())
-            .map_err(|_| (name.span(), format!("{:?} is no header name", name.get_ref())))?;
+        let header = HeaderName::from_bytes(name.get_ref().as_bytes()).map_err(|_| {
+            (
+                name.span(),
+                format!("{:?} is no header name", name.get_ref()),
+            )
+        })?;
         if RESERVED_HEADERS.contains(&header.as_str()) {
             let what = format!("teller sets the header {header} itself");
             return Err((name.span(), what));

@@ -20,7 +20,7 @@ use crate::ports::{
     WebhookRejected,
 };
 use crate::transaction::{
-    Attempt, GhostWindow, Intent, Key, NotifyPolicy, Policy, Rendered, Report, Request,
+    Attempt, Finding, GhostWindow, Intent, Key, NotifyPolicy, Policy, Rendered, Report, Request,
 };
 
 /// What a profile needs from its surroundings.
@@ -68,7 +68,9 @@ impl HttpProvider {
         let whole = |what: String| ProfileProblem::whole(&origin, what);
         let scale = TimeScale::new(settings.time_scale).map_err(whole)?;
         let base_url = match &settings.base_url {
-            Some(text) => BaseUrl::parse(text).map_err(|what| whole(format!("base_url: {what}")))?,
+            Some(text) => {
+                BaseUrl::parse(text).map_err(|what| whole(format!("base_url: {what}")))?
+            }
             None => profile.file.base_url.clone(),
         };
         let public_url = BaseUrl::parse(&settings.public_url)
@@ -192,7 +194,7 @@ impl Inner {
     }
 }
 
-fn unsent(finding: crate::transaction::Finding) -> SubmissionResult {
+fn unsent(finding: Finding) -> SubmissionResult {
     SubmissionResult {
         sent_at: None,
         report: Report::bare(finding),
@@ -223,10 +225,11 @@ impl Provider for HttpProvider {
             provider_reference: None,
             webhook_url: Some(&webhook_url),
         };
-        let rendered = inner
-            .profile
-            .forms
-            .submission(file, &inner.base_url, key, request, names)?;
+        let rendered =
+            inner
+                .profile
+                .forms
+                .submission(file, &inner.base_url, key, request, names)?;
         let policy = &inner.policy;
         Ok(Intent {
             reference,
@@ -259,13 +262,11 @@ impl Provider for HttpProvider {
             webhook_url: None,
         };
         let inner = Arc::clone(&self.0);
-        let rendered = inner.profile.forms.inquiry(
-            &inner.profile.file,
-            &inner.base_url,
-            key,
-            request,
-            names,
-        );
+        let rendered =
+            inner
+                .profile
+                .forms
+                .inquiry(&inner.profile.file, &inner.base_url, key, request, names);
         let traceparent = request.traceparent.clone();
         Box::pin(async move { inner.inquire(rendered, traceparent).await })
     }

@@ -16,7 +16,10 @@ pub(super) fn submission(submit: &Submit, answer: &Answer) -> Report {
         Some(AnswerMeaning::Declined) => Finding::Declined,
         Some(AnswerMeaning::Pending) => Finding::Pending,
         Some(AnswerMeaning::NotExecuted) => Finding::NotExecuted {
-            why: format!("{}, which means that it was not executed", said(answer, &read)),
+            why: format!(
+                "{}, which means that it was not executed",
+                said(answer, &read)
+            ),
             retry_after: answer.retry_after,
         },
         Some(AnswerMeaning::Unknown) => Finding::Unclear {
@@ -24,7 +27,13 @@ pub(super) fn submission(submit: &Submit, answer: &Answer) -> Report {
         },
         None => unread(answer, &read, body.is_some()),
     };
-    report(finding, read, answer, body.as_ref(), submit.provider_reference.as_ref())
+    report(
+        finding,
+        read,
+        answer,
+        body.as_ref(),
+        submit.provider_reference.as_ref(),
+    )
 }
 
 /// What a status report says.
@@ -41,7 +50,13 @@ pub(super) fn inquiry(inquiry: &Inquiry, answer: &Answer) -> Report {
         },
         None => unread(answer, &read, body.is_some()),
     };
-    report(finding, read, answer, body.as_ref(), inquiry.provider_reference.as_ref())
+    report(
+        finding,
+        read,
+        answer,
+        body.as_ref(),
+        inquiry.provider_reference.as_ref(),
+    )
 }
 
 /// No row fits (law 3).

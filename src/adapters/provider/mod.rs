@@ -31,7 +31,7 @@ mod transport;
 mod webhook;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use duration::Written;
 pub use http::{HttpProvider, Settings};

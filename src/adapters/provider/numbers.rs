@@ -15,11 +15,7 @@ const OVERDUE_SLACK: Duration = Duration::from_secs(10);
 const OVERDUE_SLACK_MIN: Duration = Duration::from_secs(1);
 
 /// The numbers that decisions depend on.
-pub(super) fn policy(
-    file: &ProfileFile,
-    scale: TimeScale,
-    notify: Option<NotifyPolicy>,
-) -> Policy {
+pub(super) fn policy(file: &ProfileFile, scale: TimeScale, notify: Option<NotifyPolicy>) -> Policy {
     let (ghost, schedule) = (&file.ghost, &file.schedule);
     let slowest_call = file
         .submit

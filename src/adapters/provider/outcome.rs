@@ -98,7 +98,10 @@ pub(super) fn check<M>(rows: &[Row<M>]) -> Result<(), String> {
     if rows.is_empty() {
         return Err("an outcome table without rows would leave everything unclear".to_owned());
     }
-    match rows.iter().find(|row| row.at.is_some() != row.word.is_some()) {
+    match rows
+        .iter()
+        .find(|row| row.at.is_some() != row.word.is_some())
+    {
         Some(_) => Err("`at` and `word` go together in an outcome row".to_owned()),
         None => Ok(()),
     }
@@ -275,9 +278,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
                 T::deserialize(flag.into_deserializer()).map(|one| vec![one])
             }
         }
-        deserializer
-            .deserialize_any(Either(PhantomData))
-            .map(Self)
+        deserializer.deserialize_any(Either(PhantomData)).map(Self)
     }
 }
 
@@ -308,12 +309,32 @@ mod tests {
             ]"#,
         );
         let cases = [
-            (200, json!({"code": 0}), Some(AnswerMeaning::Completed), Some("0")),
-            (299, json!({"code": "0"}), Some(AnswerMeaning::Completed), Some("0")),
-            (201, json!({"code": 1}), Some(AnswerMeaning::Declined), Some("1")),
+            (
+                200,
+                json!({"code": 0}),
+                Some(AnswerMeaning::Completed),
+                Some("0"),
+            ),
+            (
+                299,
+                json!({"code": "0"}),
+                Some(AnswerMeaning::Completed),
+                Some("0"),
+            ),
+            (
+                201,
+                json!({"code": 1}),
+                Some(AnswerMeaning::Declined),
+                Some("1"),
+            ),
             (200, json!({"code": "1"}), None, Some("1")),
             (202, json!({"code": 1}), None, Some("1")),
-            (200, json!({"code": 7, "held": true}), Some(AnswerMeaning::Pending), Some("true")),
+            (
+                200,
+                json!({"code": 7, "held": true}),
+                Some(AnswerMeaning::Pending),
+                Some("true"),
+            ),
             (200, json!({"code": 0.5}), None, Some("0.5")),
             (200, json!({"other": 0}), None, None),
             (503, json!({}), Some(AnswerMeaning::NotExecuted), None),
@@ -322,16 +343,26 @@ mod tests {
         ];
         for (status, body, means, word) in cases {
             let read = read(&rows, status, Some(&body));
-            let expected = Match { means, word: word.map(str::to_owned) };
+            let expected = Match {
+                means,
+                word: word.map(str::to_owned),
+            };
             assert_eq!(read, expected, "{status} {body}");
         }
     }
 
     #[test]
     fn words_are_compared_exactly() {
-        let rows = rows(r#"row = [{ status = 200, at = "/s", word = "done", means = "completed" }]"#);
-        for word in ["Done", "done ", " done", "DONE", "donе" /* a Cyrillic letter */] {
-            assert_eq!(read(&rows, 200, Some(&json!({"s": word}))).means, None, "{word}");
+        let rows =
+            rows(r#"row = [{ status = 200, at = "/s", word = "done", means = "completed" }]"#);
+        for word in [
+            "Done", "done ", " done", "DONE", "donе", /* a Cyrillic letter */
+        ] {
+            assert_eq!(
+                read(&rows, 200, Some(&json!({"s": word}))).means,
+                None,
+                "{word}"
+            );
         }
     }
 
@@ -343,7 +374,10 @@ mod tests {
                 { status = 503, means = "not_executed" },
             ]"#,
         );
-        assert_eq!(read(&rows, 503, None).means, Some(AnswerMeaning::NotExecuted));
+        assert_eq!(
+            read(&rows, 503, None).means,
+            Some(AnswerMeaning::NotExecuted)
+        );
     }
 
     #[test]

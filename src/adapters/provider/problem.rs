@@ -90,7 +90,12 @@ pub(crate) fn nearest<'a>(
 ) -> Option<&'a str> {
     candidates
         .into_iter()
-        .map(|candidate| (candidate, strsim::normalized_damerau_levenshtein(word, candidate)))
+        .map(|candidate| {
+            (
+                candidate,
+                strsim::normalized_damerau_levenshtein(word, candidate),
+            )
+        })
         .filter(|(_, similarity)| *similarity >= NEAREST_MIN_SIMILARITY)
         .max_by(|(_, one), (_, other)| one.total_cmp(other))
         .map(|(candidate, _)| candidate)

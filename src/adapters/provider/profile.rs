@@ -19,7 +19,7 @@ use super::problem::ProfileProblem;
 
 /// Characters of a provider's name, at most: it stands in URLs and in every record.
 const NAME_MAX_CHARS: usize = 40;
-/// The most inquiries that one ghost window may be cut into.
+/// The most gaps that one ghost window may be cut into: more would only queue for the budget.
 const INQUIRY_GAPS_MAX: u32 = 100;
 
 /// A provider, as its file describes it.
@@ -45,8 +45,7 @@ impl Profile {
             .map_err(|(span, what)| ProfileProblem::at(origin, text, &span, what))?;
         Ok(Self {
             origin: origin.to_owned(),
-            hash: hash(&table)
-                .map_err(|error| ProfileProblem::whole(origin, error.to_string()))?,
+            hash: hash(&table).map_err(|error| ProfileProblem::whole(origin, error.to_string()))?,
             file,
             forms,
         })
@@ -75,8 +74,14 @@ fn check(file: &ProfileFile) -> Result<(), String> {
     outcome::check(&file.submit.outcome).map_err(|what| format!("[[submit.outcome]]: {what}"))?;
     outcome::check(&file.inquiry.outcome).map_err(|what| format!("[[inquiry.outcome]]: {what}"))?;
     for (section, call) in [
-        ("submit", (file.submit.time_out, file.submit.connect_time_out)),
-        ("inquiry", (file.inquiry.time_out, file.inquiry.connect_time_out)),
+        (
+            "submit",
+            (file.submit.time_out, file.submit.connect_time_out),
+        ),
+        (
+            "inquiry",
+            (file.inquiry.time_out, file.inquiry.connect_time_out),
+        ),
     ] {
         let (time_out, connect_time_out) = call;
         if connect_time_out >= time_out || connect_time_out.0.is_zero() {
@@ -84,6 +89,11 @@ fn check(file: &ProfileFile) -> Result<(), String> {
                 "[{section}]: connect_time_out is a part of time_out, so it has to be shorter, and longer than zero"
             ));
         }
+    }
+    if file.schedule.inquiry_gaps.0 > INQUIRY_GAPS_MAX {
+        return Err(format!(
+            "[schedule]: inquiry_gaps is {INQUIRY_GAPS_MAX} at most"
+        ));
     }
     if let Some(webhook) = &file.webhook {
         webhook.words.check()?;

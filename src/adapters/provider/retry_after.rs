@@ -16,7 +16,10 @@ pub(crate) fn read(value: &HeaderValue, now: Timestamp) -> Option<Duration> {
     let text = value.to_str().ok()?.trim();
     let wait = if text.bytes().all(|byte| byte.is_ascii_digit()) {
         // Digits that overflow are a long wait, too.
-        Duration::from_secs(text.parse().unwrap_or(if text.is_empty() { 0 } else { u64::MAX }))
+        Duration::from_secs(
+            text.parse()
+                .unwrap_or(if text.is_empty() { 0 } else { u64::MAX }),
+        )
     } else {
         let at = DateTimeParser::new().parse_timestamp(text).ok()?;
         Timestamp::from_millis(at.as_millisecond()).since(now)

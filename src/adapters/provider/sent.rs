@@ -67,12 +67,10 @@ impl Body for ProbedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let now = self.clock.mono().as_millis();
         // A later question must not move the moment.
-        let _ = self.first_asked.0.compare_exchange(
-            NEVER,
-            now,
-            Ordering::Release,
-            Ordering::Relaxed,
-        );
+        let _ =
+            self.first_asked
+                .0
+                .compare_exchange(NEVER, now, Ordering::Release, Ordering::Relaxed);
         Poll::Ready(self.left.take().map(|bytes| Ok(Frame::data(bytes))))
     }
 

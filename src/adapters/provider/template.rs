@@ -114,8 +114,9 @@ fn check_name(used: &str, known: &[&str]) -> Result<(), String> {
     if known.iter().any(|known| fits(&known)) {
         return Ok(());
     }
-    let hint = nearest(used, known.iter().copied())
-        .map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+    let hint = nearest(used, known.iter().copied()).map_or_else(String::new, |nearest| {
+        format!("; did you mean `{nearest}`?")
+    });
     Err(format!("there is no `{used}` to print here{hint}"))
 }
 
@@ -195,13 +196,21 @@ mod tests {
 
     #[test]
     fn merged_fields_of_the_right_side_win() {
-        let context = json!({"id": "ours", "payload": {"id": "theirs", "n": 1, "deep": {"x": [1.5, null]}}});
+        let context =
+            json!({"id": "ours", "payload": {"id": "theirs", "n": 1, "deep": {"x": [1.5, null]}}});
         let text = "{{ payload | merge({'id': id}) }}";
         let body = render(text, Escape::Json, context).expect("renders");
         let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
-        assert_eq!(body, json!({"id": "ours", "n": 1, "deep": {"x": [1.5, null]}}));
+        assert_eq!(
+            body,
+            json!({"id": "ours", "n": 1, "deep": {"x": [1.5, null]}})
+        );
         let refused = render(text, Escape::Json, json!({"id": 1, "payload": [1]}));
-        assert!(refused.expect_err("no object").contains("objects on both sides"));
+        assert!(
+            refused
+                .expect_err("no object")
+                .contains("objects on both sides")
+        );
     }
 
     #[test]

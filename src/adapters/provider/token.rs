@@ -83,8 +83,8 @@ fn read(payload: &[u8]) -> Option<Claim> {
 }
 
 fn mac(secret: &Secret, provider: &str, payload: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose())
-        .expect("HMAC takes a key of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.expose()).expect("HMAC takes a key of any length");
     for part in [PURPOSE, provider.as_bytes(), payload] {
         // The length before each part: otherwise bytes could move from one part to the next.
         mac.update(&(part.len() as u64).to_be_bytes());
@@ -112,18 +112,37 @@ mod tests {
     fn a_token_vouches_for_what_it_was_issued_for() {
         let token = issue(&secret("one"), "acme", &key(), 3);
         let claim = verify(&[secret("one")], "acme", &token);
-        assert_eq!(claim, Some(Claim { key: key(), attempt: 3 }));
+        assert_eq!(
+            claim,
+            Some(Claim {
+                key: key(),
+                attempt: 3
+            })
+        );
         assert!(token.len() <= TOKEN_MAX_CHARS);
-        assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)));
+        assert!(
+            token
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        );
     }
 
     #[test]
     fn the_longest_name_fits_into_a_token() {
         let app = "x".repeat(AppId::MAX_LENGTH_CHARS);
-        let key = Key { app: AppId::parse(&app).expect("legal"), ..key() };
+        let key = Key {
+            app: AppId::parse(&app).expect("legal"),
+            ..key()
+        };
         let token = issue(&secret("one"), "acme", &key, u32::MAX);
         let claim = verify(&[secret("one")], "acme", &token);
-        assert_eq!(claim, Some(Claim { key, attempt: u32::MAX }));
+        assert_eq!(
+            claim,
+            Some(Claim {
+                key,
+                attempt: u32::MAX
+            })
+        );
     }
 
     #[test]

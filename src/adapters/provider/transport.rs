@@ -78,7 +78,9 @@ pub(super) fn finding(call: Call, failure: &Failure, sent: bool) -> Finding {
     match (call, failure, sent) {
         // A connection was asked for and never came, so the provider can't have seen this attempt.
         // Only a new connection is ever asked for: a pooled one that breaks is `Broken`.
-        (Call::Submission, Failure::Connect(why), false) => not_executed(format!("no connection: {why}")),
+        (Call::Submission, Failure::Connect(why), false) => {
+            not_executed(format!("no connection: {why}"))
+        }
         // Refused by our own client before it looked for a connection.
         (Call::Submission, Failure::Unsendable(why), false) => {
             not_executed(format!("the request can't be sent: {why}"))
@@ -136,11 +138,10 @@ mod tests {
         for failure in failures {
             for call in [Call::Submission, Call::Inquiry] {
                 for sent in [false, true] {
-                    let proven = matches!(
-                        finding(call, &failure, sent),
-                        Finding::NotExecuted { .. }
-                    );
-                    let never_left = matches!(failure, Failure::Unsendable(_) | Failure::Connect(_));
+                    let proven =
+                        matches!(finding(call, &failure, sent), Finding::NotExecuted { .. });
+                    let never_left =
+                        matches!(failure, Failure::Unsendable(_) | Failure::Connect(_));
                     assert_eq!(
                         proven,
                         call == Call::Submission && never_left && !sent,

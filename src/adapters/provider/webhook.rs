@@ -111,8 +111,11 @@ fn parse_reference(rule: ReferenceRule, text: &str) -> Option<Named> {
 }
 
 fn lookup<'a>(body: &'a Value, at: &Pointer, what: &str) -> Result<&'a Value, WebhookRejected> {
-    at.find(body)
-        .ok_or_else(|| unreadable(format!("the webhook has nothing at {at}, where {what} belongs")))
+    at.find(body).ok_or_else(|| {
+        unreadable(format!(
+            "the webhook has nothing at {at}, where {what} belongs"
+        ))
+    })
 }
 
 fn finding(words: &WebhookWords, status: &Value, word: &str) -> Finding {
@@ -146,7 +149,10 @@ fn event_id(provider: &str, claim: &Claim, status: &Value) -> String {
     }
     let digest: [u8; 32] = hasher.finalize().into();
     // Half a SHA-256 names an event as surely as a UUID does.
-    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn unreadable(what: String) -> WebhookRejected {

@@ -63,7 +63,7 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
             let Some(kind) = contradiction(&step.next, claim) else {
                 // Another attempt's fate is worth a line; the same news twice is not.
                 if fate.is_none() || claim.attempt == resolved_attempt(&step.next) {
-                    return Err(Ignored::Duplicate);
+                    return step.ignored(Ignored::Duplicate);
                 }
                 step.note(fact, brings);
                 return step.done();
@@ -75,7 +75,7 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
                 claimed: claim.outcome,
             };
             if step.next.conflicts.contains(&conflict) {
-                return Err(Ignored::Duplicate);
+                return step.ignored(Ignored::Duplicate);
             }
             step.note(
                 fact,

@@ -47,7 +47,8 @@ pub(super) fn answered(
     report: Report,
 ) -> Result<Decision, Ignored> {
     let present = attempt == step.next.attempt_no();
-    if step.next.volatile.inquiry == Errand::Out {
+    // A report about an earlier attempt is one that had been given up: the present inquiry is still out.
+    if present && step.next.volatile.inquiry == Errand::Out {
         step.next.volatile.inquiry = Errand::Idle;
         step.disarm(Timer::InquiryOverdue);
     }
@@ -93,10 +94,7 @@ pub(super) fn answered(
         // The provider said that it has it. "Not found" after that is a riddle, not a proof.
         State::Pending { .. } => ask_again(&mut step, fact),
         State::InReview { .. } => {
-            let never_seen = step
-                .next
-                .attempt()
-                .is_some_and(|attempt| attempt.fate == Fate::Unknown);
+            let never_seen = step.next.last_fate() == Some(Fate::Unknown);
             match finding {
                 Finding::NotFound if after_window && never_seen => {
                     submission::absent(&mut step, fact, attempt)

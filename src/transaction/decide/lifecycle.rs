@@ -1,9 +1,9 @@
 //! The actor comes back without a memory of time, or is about to lose it.
 
-use super::super::record::Fact;
+use super::super::record::{DeliveryRecord, Fact};
 use super::super::state::{Delivery, State, Volatile};
 use super::super::timers::Timer;
-use super::step::Step;
+use super::step::{Brings, Step};
 use super::{Decision, Ignored};
 
 /// Rebuilt from the journal. What was in flight is unknown and asked about at once; a whole ghost
@@ -33,15 +33,32 @@ pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
         }
         State::Completed | State::Declined | State::Failed => {}
     }
+    tell_again(&mut step);
+    step.done()
+}
+
+/// Goes on telling the app where the former life left off. A profile that was changed meanwhile may
+/// have no delivery left for it: then it is given up, visibly, and not forgotten (laws 4 and 6).
+fn tell_again(step: &mut Step<'_>) {
     let untold = step
         .next
         .notice
         .as_ref()
-        .filter(|notice| notice.delivery == Delivery::Open);
-    if let Some(failures) = untold.map(|notice| notice.failures) {
-        step.arm_notification(failures);
+        .filter(|notice| notice.delivery == Delivery::Open)
+        .map(|notice| (notice.version, notice.failures));
+    let Some((told_version, failures)) = untold else {
+        return;
+    };
+    step.arm_notification(failures);
+    if step.next.volatile.timers.due(Timer::Notify).is_none() {
+        let why = "the profile as it is now has no delivery left for it".to_owned();
+        let delivery = DeliveryRecord::GivenUp { why };
+        let fact = Fact::Notified {
+            told_version,
+            delivery,
+        };
+        step.note(fact, Brings::default());
     }
-    step.done()
 }
 
 /// The process stops: nobody will hear the answer that is still out.

@@ -18,6 +18,7 @@ pub(super) fn answered(
     result: &DeliveryResult,
 ) -> Result<Decision, Ignored> {
     step.next.volatile.delivery = Errand::Idle;
+    step.next.volatile.telling = None;
     step.disarm(Timer::NotifyOverdue);
     let Some(notice) = step.next.notice.clone() else {
         return Err(Ignored::Stale);

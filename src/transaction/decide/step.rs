@@ -34,6 +34,9 @@ pub(super) struct Step<'a> {
     pub(super) next: Transaction,
     pub(super) now: Now,
     pub(super) policy: &'a Policy,
+    /// Whether this event is the return of a call that was out: worth keeping even when it says
+    /// nothing, or the actor would wait for that call for ever.
+    pub(super) came_home: bool,
     records: Vec<Record>,
     effects: Vec<Effect>,
 }
@@ -53,6 +56,7 @@ impl<'a> Step<'a> {
             next,
             now,
             policy,
+            came_home: false,
             records,
             effects: Vec::new(),
         }
@@ -64,6 +68,15 @@ impl<'a> Step<'a> {
             next: self.next,
             effects: self.effects,
         })
+    }
+
+    /// Ends a step that says nothing new.
+    pub(super) fn ignored(self, why: Ignored) -> Result<Decision, Ignored> {
+        if self.came_home {
+            self.done()
+        } else {
+            Err(why)
+        }
     }
 
     pub(super) fn effect(&mut self, effect: Effect) {
@@ -291,31 +304,48 @@ impl<'a> Step<'a> {
 
     /// Arms the next inquiry as the state's schedule says.
     pub(super) fn arm_next_inquiry(&mut self) {
-        let due = self.next_inquiry_due();
-        self.next.volatile.rung = self.next.volatile.rung.saturating_add(1);
+        let due = match self.due_in_window() {
+            Some(due) => due,
+            None => {
+                let wait = Policy::step(self.ladder(), self.next.volatile.rung);
+                self.next.volatile.rung = self.next.volatile.rung.saturating_add(1);
+                self.now.mono + wait
+            }
+        };
         self.arm(Timer::Inquire, due);
     }
 
-    fn next_inquiry_due(&self) -> Mono {
+    /// In doubt with a ghost window: the next gap in it, or, once it is over and nobody has asked
+    /// since, at once, because the next "not found" is a proof. `None`: a ladder decides.
+    fn due_in_window(&self) -> Option<Mono> {
         let (now, volatile) = (self.now.mono, &self.next.volatile);
-        let ladder = match self.next.state {
+        let State::Unknown { .. } = self.next.state else {
+            return None;
+        };
+        let (since, ends) = (volatile.doubt_since?, volatile.window_ends?);
+        if now < ends {
+            return Some(equal_gap(since, ends, self.policy.inquiry_gaps, now));
+        }
+        let asked_since = volatile.last_asked.is_some_and(|asked| asked >= ends);
+        (!asked_since && volatile.inquiry == Errand::Idle).then_some(now)
+    }
+
+    /// The ladder of waits that the state stands on.
+    fn ladder(&self) -> &[Duration] {
+        match self.next.state {
             State::InReview { .. } => &self.policy.review_ladder,
-            State::Unknown { .. } => match (volatile.doubt_since, volatile.window_ends) {
-                (Some(since), Some(ends)) if now < ends => {
-                    return equal_gap(since, ends, self.policy.inquiry_gaps, now);
-                }
-                (Some(_) | None, Some(_)) => &self.policy.retry_ladder,
-                (Some(_) | None, None) => &self.policy.pending_ladder,
-            },
-            State::Pending { .. }
+            State::Unknown { .. } if self.next.volatile.window_ends.is_some() => {
+                &self.policy.retry_ladder
+            }
+            State::Unknown { .. }
+            | State::Pending { .. }
             | State::Accepted
             | State::Submitting { .. }
             | State::BackingOff { .. }
             | State::Completed
             | State::Declined
             | State::Failed => &self.policy.pending_ladder,
-        };
-        now + Policy::step(ladder, volatile.rung)
+        }
     }
 
     /// Arms the delivery number `delivery` (from 0) of the present notice; nothing when the schedule
@@ -335,14 +365,11 @@ impl<'a> Step<'a> {
 /// The first of `gaps` equally spaced moments in (`since`, `ends`] that lies after `now`; the last is
 /// `ends` itself, the first moment at which "not found" proves something.
 fn equal_gap(since: Mono, ends: Mono, gaps: u32, now: Mono) -> Mono {
-    let (whole, gaps) = (ends.since(since), gaps.max(1));
-    let passed = now.since(since).as_secs_f64() / whole.as_secs_f64().max(0.001);
-    let next = ((passed * f64::from(gaps)).floor() as u32 + 1).min(gaps);
-    if next == gaps {
-        ends
-    } else {
-        since + whole * next / gaps
-    }
+    let whole = ends.since(since);
+    let mut inner = (1..gaps).map(|n| since + whole * n / gaps);
+    // Compared as the clock counts, in whole milliseconds: an inquiry that is answered within the
+    // millisecond of its gap must not be followed by another for the same gap.
+    inner.find(|&due| due > now).unwrap_or(ends)
 }
 
 #[cfg(test)]
@@ -368,5 +395,13 @@ mod tests {
         assert_eq!(equal_gap(at(0), at(90), 6, at(44)), at(45));
         assert_eq!(equal_gap(at(0), at(90), 6, at(46)), at(60));
         assert_eq!(equal_gap(at(0), at(90), 6, at(89)), at(90));
+    }
+
+    #[test]
+    fn a_gap_that_is_no_whole_millisecond_is_not_asked_about_twice() {
+        let at = Mono::from_millis;
+        let first = equal_gap(at(0), at(100), 7, at(0));
+        assert_eq!(first, at(14));
+        assert_eq!(equal_gap(at(0), at(100), 7, first), at(28));
     }
 }

@@ -82,6 +82,7 @@ pub(super) fn answered(
     if present && step.next.volatile.submission == Errand::Out {
         step.next.volatile.submission = Errand::Idle;
         step.disarm(Timer::SubmissionOverdue);
+        step.came_home = true;
     }
     if let Some(outcome) = report.finding.outcome() {
         let claim = Claim {
@@ -132,7 +133,8 @@ fn inconclusive(
             }
         },
         State::InReview { .. } => match finding {
-            Finding::NotExecuted { why, .. } => {
+            // What the provider once said it had is not undone by our own call's failure.
+            Finding::NotExecuted { why, .. } if step.next.last_fate() == Some(Fate::Unknown) => {
                 let brings = Brings::fate(attempt, Fate::NotExecuted);
                 step.enter_failed(fact, Source::Answer, &why, brings);
             }
@@ -140,12 +142,13 @@ fn inconclusive(
             | Finding::Declined
             | Finding::Pending
             | Finding::NotFound
+            | Finding::NotExecuted { .. }
             | Finding::Unclear { .. } => return Err(Ignored::Uninformative),
         },
         State::Accepted | State::Pending { .. } | State::BackingOff { .. } => {
             return Err(Ignored::Stale);
         }
-        State::Completed | State::Declined | State::Failed => return Err(Ignored::Late),
+        State::Completed | State::Declined | State::Failed => return step.ignored(Ignored::Late),
     }
     step.done()
 }

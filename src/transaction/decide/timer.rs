@@ -166,12 +166,14 @@ fn notify(mut step: Step<'_>) -> Result<Decision, Ignored> {
         .next
         .notice
         .as_ref()
-        .is_some_and(|notice| notice.delivery == Delivery::Open);
+        .filter(|notice| notice.delivery == Delivery::Open)
+        .map(|notice| notice.version);
     // A delivery of an older version that is still out is waited for; its return arms the timer again.
-    if !open || step.next.volatile.delivery == Errand::Out {
+    if open.is_none() || step.next.volatile.delivery == Errand::Out {
         return step.done();
     }
     step.next.volatile.delivery = Errand::Out;
+    step.next.volatile.telling = open;
     step.arm(
         Timer::NotifyOverdue,
         step.now.mono + step.policy.call_overdue_after,
@@ -181,7 +183,7 @@ fn notify(mut step: Step<'_>) -> Result<Decision, Ignored> {
 }
 
 fn notify_overdue(step: Step<'_>) -> Result<Decision, Ignored> {
-    let Some(version) = step.next.notice.as_ref().map(|notice| notice.version) else {
+    let Some(version) = step.next.volatile.telling else {
         return Err(Ignored::Stale);
     };
     let why = "our own delivery did not come back in time".to_owned();

@@ -18,12 +18,8 @@ const LOCK_FILE: &str = "teller.lock";
 
 /// Takes the directory for this process, for as long as the file stays open.
 pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
+    create_dir(dir)?;
     let failed = |source| OpenError::io(dir, source);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(failed)?;
     let lock = OpenOptions::new()
         .write(true)
         .create(true)
@@ -35,6 +31,25 @@ pub(super) fn lock(dir: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.into() }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
+}
+
+/// Creates the directory where it is missing, private to its owner. What will be committed in it must
+/// not be lost with a name that never reached the disk.
+fn create_dir(dir: &Path) -> Result<(), OpenError> {
+    let missing: Vec<&Path> = dir
+        .ancestors()
+        .take_while(|one| !one.as_os_str().is_empty() && !one.exists())
+        .collect();
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|source| OpenError::io(dir, source))?;
+    for parent in missing.into_iter().filter_map(Path::parent) {
+        let here = parent.as_os_str().is_empty();
+        sync_dir(if here { Path::new(".") } else { parent })?;
+    }
+    Ok(())
 }
 
 /// Sees to it that both files are there and are teller's; creates them if neither is.

@@ -1,8 +1,7 @@
-//! The keeper thread: brings the archive up to date from the log, and both WALs into their files, off
-//! the path of the commits.
+//! The keeper thread: brings the archive up to date from the log, off the path of the commits, and the
+//! archive's WAL into its file.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 
 use rusqlite::Connection;
@@ -12,12 +11,15 @@ use super::schema;
 use super::shared::{Errand, Sentinel, Shared};
 use super::writer::Message;
 
-/// An archive's WAL of this size is brought over. Larger than the log's, because the archive's pages
-/// are written again and again and only their last state has to be copied.
+/// A WAL of this size is brought over. It is larger than the log's, because the archive's pages are
+/// written again and again and only their last state has to be copied.
 const CHECKPOINT_BYTES: u64 = 64 << 20;
 /// At this size the keeper waits for readers, up to the connection's patience, so that the WAL starts
 /// again from its beginning.
 const CHECKPOINT_HARD_BYTES: u64 = 256 << 20;
+/// The archive's pages that the keeper has in memory. It is the only one who changes them, so they stay
+/// valid; with fewer, a group spills its pages to the WAL before it is done and writes them again.
+pub(super) const CACHE_KIB: i64 = 64 << 10;
 /// Groups folded at closing, at most: a second or so. The rest is folded at the next start.
 const CLOSING_GROUPS: usize = 16;
 
@@ -46,7 +48,6 @@ impl Keeper {
             }
             let done = match errand {
                 Errand::Fold => self.fold(),
-                Errand::Checkpoint => self.checkpoint_log(),
                 Errand::Close => self.fold_the_rest(),
             };
             if let Err(error) = done {
@@ -77,13 +78,6 @@ impl Keeper {
             self.fold()?;
             groups += 1;
         }
-        Ok(())
-    }
-
-    /// Copies what can be copied without holding anybody up, and leaves the rest to the writer.
-    fn checkpoint_log(&self) -> Result<(), FoldError> {
-        schema::checkpoint(&self.log, "PASSIVE")?;
-        self.shared.brought_over.store(true, Ordering::Release);
         Ok(())
     }
 

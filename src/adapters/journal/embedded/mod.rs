@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   append ──▶ writer thread ──one fsync per group──▶ journal.db   an append-only log
-//!                   ▲ trim                                │
+//!                   ▲ trim                                │         (its WAL: checkpoint thread)
 //!                   │                                     ▼ groups, sorted by key
 //!                   └──────────────────────────── keeper thread ──▶ archive.db   a row per transaction
 //!                                                                        │
@@ -17,6 +17,7 @@
 //! - A restart folds what is left of the log and then commits a `started` row, before it serves.
 //! - Operators can read both files with `sqlite3` while teller runs.
 
+mod checkpoint;
 mod disk;
 mod entry;
 mod files;
@@ -45,6 +46,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use open::OpenError;
 
+use self::checkpoint::{Checkpointer, WalBound};
 use self::entry::{Answer, Entry, Name, Pending};
 use self::fold::FoldError;
 use self::judge::Judge;
@@ -53,7 +55,7 @@ use self::open::{Standing, Store};
 use self::reader::Readers;
 use self::schema::{ARCHIVE, JOURNAL};
 use self::shared::Shared;
-use self::writer::{Checkpoints, Message, Writer};
+use self::writer::{Message, Writer};
 use crate::ports::{
     Append, AppendError, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
     OpenPage, Page, Promise, Unmatched,
@@ -133,6 +135,7 @@ pub struct EmbeddedJournal {
 #[derive(Debug)]
 struct Threads {
     writer: JoinHandle<()>,
+    checkpointer: JoinHandle<()>,
     keeper: JoinHandle<()>,
     readers: Vec<JoinHandle<()>>,
     /// Released last.
@@ -156,6 +159,11 @@ impl EmbeddedJournal {
         let in_archive = |source| OpenError::sqlite(&archive_path, source);
 
         let store = open::open(&dir)?;
+        // Negative: KiB instead of pages.
+        store
+            .archive
+            .pragma_update(None, "cache_size", -keeper::CACHE_KIB)
+            .map_err(in_archive)?;
         let fsync = disk::fsync_time(&dir).map_err(|source| OpenError::io(&dir, source))?;
         fold_tail(&store).map_err(|error| match error {
             FoldError::Sqlite(source) => in_archive(source),
@@ -181,6 +189,7 @@ impl EmbeddedJournal {
         shared.publish_commit(std::iter::empty(), started);
 
         let (sender, messages) = sync_channel(WAITING_APPENDS);
+        let (orders, its_orders) = sync_channel(1);
         let judges_view = schema::reading(&archive_path).map_err(in_archive)?;
         let writer = Writer {
             log: journal,
@@ -189,7 +198,13 @@ impl EmbeddedJournal {
             shared: Arc::clone(&shared),
             linger: disk::linger(fsync),
             next: started + 1,
-            checkpoints: Checkpoints::default(),
+            wal: WalBound::new(orders),
+        };
+        let checkpointer = Checkpointer {
+            log: schema::writing(&journal_path).map_err(in_journal)?,
+            orders: its_orders,
+            shared: Arc::clone(&shared),
+            writer: sender.clone(),
         };
         let keeper = Keeper {
             log: schema::writing(&journal_path).map_err(in_journal)?,
@@ -201,6 +216,7 @@ impl EmbeddedJournal {
         let (readers, reader_threads) = Readers::start(&archive_path).map_err(in_archive)?;
         let threads = Threads {
             writer: thread::spawn(move || writer.run()),
+            checkpointer: thread::spawn(move || checkpointer.run()),
             keeper: thread::spawn(move || keeper.run()),
             readers: reader_threads,
             _lock: lock,
@@ -259,6 +275,7 @@ impl EmbeddedJournal {
         }
         let _ = self.writer.send(Message::Close);
         let _ = threads.writer.join();
+        let _ = threads.checkpointer.join();
         self.shared.ask_close();
         let _ = threads.keeper.join();
     }

@@ -73,11 +73,8 @@ pub(super) fn list(
     as_of: Timestamp,
 ) -> Result<Page, JournalError> {
     let limit = query.limit.clamp(1, MAX_LIST_ROWS);
-    let (conditions, mut values) = conditions(query);
+    let (sql, mut values) = list_sql(query);
     values.push(one_more(limit));
-    let sql = format!(
-        "SELECT position, summary FROM transactions {conditions} ORDER BY position DESC LIMIT ?"
-    );
     let rows = select(archive, &sql, values, |row| {
         let summary = row.get_ref(1).map_err(sqlite)?;
         let summary = summary.as_str().map_err(|error| sqlite(error.into()))?;
@@ -88,10 +85,10 @@ pub(super) fn list(
     Ok(Page { rows, next, as_of })
 }
 
-/// The conditions of a list, and the index that narrows it most: each index holds its rows in order
-/// of position, so the right one reads about as many rows as the page has. A `+` takes a column's
-/// index out of SQLite's choice.
-fn conditions(query: &ListQuery) -> (String, Vec<Value>) {
+/// The statement of a list and its values, but for the last one, the number of rows. It goes by the
+/// index that narrows the list most: each index holds its rows in order of position, so the right one
+/// reads about as many rows as the page has. A `+` takes a column's index out of SQLite's choice.
+pub(super) fn list_sql(query: &ListQuery) -> (String, Vec<Value>) {
     // Most transactions are completed, so this status narrows nothing.
     let rare = query.status.is_some_and(|status| status != Status::Completed);
     let driver = if query.needs_review {
@@ -124,10 +121,15 @@ fn conditions(query: &ListQuery) -> (String, Vec<Value>) {
         sql.push("position < ?".to_owned());
         values.push(integer(cursor).into());
     }
-    if sql.is_empty() {
-        return (String::new(), values);
-    }
-    (format!("WHERE {}", sql.join(" AND ")), values)
+    let conditions = if sql.is_empty() {
+        String::new()
+    } else {
+        format!("WHERE {} ", sql.join(" AND "))
+    };
+    let sql = format!(
+        "SELECT position, summary FROM transactions {conditions}ORDER BY position DESC LIMIT ?"
+    );
+    (sql, values)
 }
 
 /// Rows with the position in their first column.

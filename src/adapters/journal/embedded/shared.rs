@@ -43,7 +43,6 @@ pub(super) struct Unfolded {
 #[derive(Default, Debug)]
 struct Demand {
     fold_now: bool,
-    checkpoint: bool,
     closing: bool,
     paused: bool,
 }
@@ -52,7 +51,6 @@ struct Demand {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Errand {
     Fold,
-    Checkpoint,
     Close,
 }
 
@@ -70,7 +68,7 @@ pub(super) struct Shared {
     failed: AtomicBool,
     failure: watch::Sender<Option<String>>,
     pub(super) closed: AtomicBool,
-    /// Set by the keeper when a checkpoint brought most of the log's WAL over.
+    /// Set when a checkpoint has brought most of the log's WAL over, for the writer to finish.
     pub(super) brought_over: AtomicBool,
     /// Bytes of appends that wait for the writer.
     pub(super) queued_bytes: AtomicUsize,
@@ -236,10 +234,6 @@ impl Shared {
         self.wake_keeper(|demand| demand.fold_now = true);
     }
 
-    pub(super) fn ask_checkpoint(&self) {
-        self.wake_keeper(|demand| demand.checkpoint = true);
-    }
-
     pub(super) fn ask_close(&self) {
         self.wake_keeper(|demand| demand.closing = true);
     }
@@ -253,11 +247,10 @@ impl Shared {
     /// Sleeps until there is something to do.
     pub(super) fn next_errand(&self) -> Errand {
         let idle = |demand: &mut Demand| {
-            !demand.closing && !demand.checkpoint && (demand.paused || self.lag() == 0)
+            !demand.closing && (demand.paused || self.lag() == 0)
         };
         let few = |demand: &mut Demand| {
             !demand.closing
-                && !demand.checkpoint
                 && !demand.fold_now
                 && !demand.paused
                 && self.lag() < FOLD_AT_ROWS
@@ -273,9 +266,6 @@ impl Shared {
                 .unwrap_or_else(PoisonError::into_inner);
             if demand.closing {
                 return Errand::Close;
-            }
-            if std::mem::take(&mut demand.checkpoint) {
-                return Errand::Checkpoint;
             }
             if !demand.paused {
                 demand.fold_now = false;

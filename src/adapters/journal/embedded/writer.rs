@@ -2,12 +2,7 @@
 //! fsync, and is answered when that has returned.
 //!
 //! It also lets go of what the archive has, in whole chunks within a transaction that runs anyway, and
-//! finishes the checkpoints that the keeper begins:
-//!
-//! A PASSIVE checkpoint of the keeper's copies the bulk of the WAL without holding anybody up, but
-//! under load it never ends level with the writer, so the WAL would never start again from its
-//! beginning. Therefore the writer, between two commits, brings the small rest over itself. Should
-//! the keeper not keep up at all, the writer does the whole of it at a hard bound.
+//! sees to it that the WAL stays small.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,9 +13,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::checkpoint::WalBound;
 use super::entry::{Entry, Name, Pending};
 use super::judge::{Judge, Verdict};
-use super::schema::{self, Wal, integer};
+use super::schema::{self, integer};
 use super::shared::{Sentinel, Shared, Unfolded};
 use crate::ports::AppendError;
 
@@ -32,10 +28,6 @@ const BATCH_BYTES: usize = 8 << 20;
 const LINGER_BELOW_ROWS: usize = 64;
 /// Folded rows that leave the log at once: a few milliseconds of work, rarely.
 pub(super) const TRIM_ROWS: u64 = 4096;
-/// A WAL of this size is brought over. Larger ones make a restart slow, smaller ones write more.
-const CHECKPOINT_BYTES: u64 = 16 << 20;
-/// At this size the writer itself brings everything over, and whoever appends waits for it.
-const CHECKPOINT_HARD_BYTES: u64 = 256 << 20;
 
 /// What reaches the writer.
 #[derive(Debug)]
@@ -54,17 +46,7 @@ pub(super) struct Writer {
     pub(super) linger: Option<Duration>,
     /// The next row's sequence number.
     pub(super) next: u64,
-    pub(super) checkpoints: Checkpoints,
-}
-
-/// Which checkpoint of the log is under way.
-#[derive(Default)]
-pub(super) struct Checkpoints {
-    /// The keeper has been asked.
-    asked: bool,
-    /// Size at which an attempt of the writer's own is worth while again: it grows when a reader, an
-    /// operator's shell perhaps, holds the WAL.
-    retry_at_bytes: u64,
+    pub(super) wal: WalBound,
 }
 
 impl Writer {
@@ -214,44 +196,7 @@ impl Writer {
             self.log.prepare_cached("COMMIT")?.execute([])?;
             self.shared.set_trimmed(through);
         }
-        self.bound_wal()
-    }
-
-    fn bound_wal(&mut self) -> rusqlite::Result<()> {
-        let brought_over = self.shared.brought_over.swap(false, Ordering::AcqRel);
-        let wal = schema::checkpoint(&self.log, "NOOP")?;
-        let hard = CHECKPOINT_HARD_BYTES.max(self.checkpoints.retry_at_bytes);
-        if brought_over || wal.bytes() >= hard {
-            let wal = schema::checkpoint(&self.log, "PASSIVE")?;
-            self.checkpoints = Checkpoints::after(wal);
-        } else if wal.bytes() >= CHECKPOINT_BYTES.max(self.checkpoints.retry_at_bytes)
-            && !wal.is_done()
-            && !self.checkpoints.asked
-        {
-            self.checkpoints.asked = true;
-            self.shared.ask_checkpoint();
-        }
-        Ok(())
-    }
-}
-
-impl Checkpoints {
-    fn after(wal: Wal) -> Self {
-        let held = !wal.is_done();
-        if held && wal.bytes() >= CHECKPOINT_HARD_BYTES {
-            tracing::warn!(
-                bytes = wal.bytes(),
-                "journal.db-wal grows because a reader holds it: close shells that have a transaction open on journal.db"
-            );
-        }
-        Self {
-            asked: false,
-            retry_at_bytes: if held {
-                wal.bytes() + CHECKPOINT_BYTES
-            } else {
-                0
-            },
-        }
+        self.wal.keep(&self.log, &self.shared)
     }
 }
 

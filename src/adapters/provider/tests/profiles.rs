@@ -21,24 +21,92 @@ fn every_mistake_is_reported_with_its_line_and_what_was_expected() {
         ("window = ", "windw = ", "unknown field `windw`"),
         ("window = ", "windw = ", "did you mean `window`?"),
         ("[inquiry]", "[inquiri]", "did you mean `inquiry`?"),
-        ("means = \"pending\"", "means = \"pendign\"", "did you mean `pending`?"),
-        ("trust = \"token\"", "trust = \"tokens\"", "did you mean `token`?"),
-        ("window = \"120s\"", "window = \"120\"", "expected a duration such as"),
-        ("window = \"120s\"", "window = 120", "invalid type: integer `120`"),
-        ("time_out = \"35s\"", "time_out = \"35 s\"", "expected a duration"),
-        ("status = 404", "status = 99", "expected an HTTP status from 200 to 599"),
-        ("status = 404", "status = \"6xx\"", "a class such as \"5xx\""),
+        (
+            "means = \"pending\"",
+            "means = \"pendign\"",
+            "did you mean `pending`?",
+        ),
+        (
+            "trust = \"token\"",
+            "trust = \"tokens\"",
+            "did you mean `token`?",
+        ),
+        (
+            "window = \"120s\"",
+            "window = \"120\"",
+            "expected a duration such as",
+        ),
+        (
+            "window = \"120s\"",
+            "window = 120",
+            "invalid type: integer `120`",
+        ),
+        (
+            "time_out = \"35s\"",
+            "time_out = \"35 s\"",
+            "expected a duration",
+        ),
+        (
+            "status = 404",
+            "status = 99",
+            "expected an HTTP status from 200 to 599",
+        ),
+        (
+            "status = 404",
+            "status = \"6xx\"",
+            "a class such as \"5xx\"",
+        ),
         ("id = \"/id\"", "id = \"id\"", "expected a JSON pointer"),
-        ("max_attempts = 10", "max_attempts = 0", "expected a number from 1"),
-        ("inquiries_per_second = 5.0", "inquiries_per_second = 0.0", "above zero"),
-        ("pending = [\"5s\", \"5s\", \"10s\", \"20s\", \"30s\", \"60s\"]", "pending = []", "at least one wait"),
-        ("backoff = [\"1s\",", "backoff = [\"0s\",", "longer than zero"),
-        ("name = \"reference\"", "name = \"The Bank\"", "a-z, 0-9, '-' and '_'"),
-        ("base_url = \"http://", "base_url = \"ftp://", "expected a URL such as"),
-        ("method = \"POST\"", "method = \"GET\"", "unknown variant `GET`"),
-        ("path = \"/transaction\"", "path = \"transaction\"", "a path begins with '/'"),
-        ("attempt.reference }}\"\n# It answers", "attempt.refrence }}\"\n# It answers", "did you mean `attempt.reference`?"),
-        ("'webhookUrl': webhook_url", "'webhookUrl': webhok_url", "did you mean `webhook_url`?"),
+        (
+            "max_attempts = 10",
+            "max_attempts = 0",
+            "expected a number from 1",
+        ),
+        (
+            "inquiries_per_second = 5.0",
+            "inquiries_per_second = 0.0",
+            "above zero",
+        ),
+        (
+            "pending = [\"5s\", \"5s\", \"10s\", \"20s\", \"30s\", \"60s\"]",
+            "pending = []",
+            "at least one wait",
+        ),
+        (
+            "backoff = [\"1s\",",
+            "backoff = [\"0s\",",
+            "longer than zero",
+        ),
+        (
+            "name = \"reference\"",
+            "name = \"The Bank\"",
+            "a-z, 0-9, '-' and '_'",
+        ),
+        (
+            "base_url = \"http://",
+            "base_url = \"ftp://",
+            "expected a URL such as",
+        ),
+        (
+            "method = \"POST\"",
+            "method = \"GET\"",
+            "unknown variant `GET`",
+        ),
+        (
+            "path = \"/transaction\"",
+            "path = \"transaction\"",
+            "a path begins with '/'",
+        ),
+        (
+            "attempt.reference }}\"\n# It answers",
+            "attempt.refrence }}\"\n# It answers",
+            "did you mean `attempt.reference`?",
+        ),
+        (
+            "'webhookUrl': webhook_url",
+            "'webhookUrl': webhok_url",
+            "did you mean `webhook_url`?",
+        ),
         ("webhook_url}) }}", "webhook_url})", "syntax error"),
     ] {
         let said = complaint(&reference_with(old, new));
@@ -64,11 +132,36 @@ fn what_is_missing_is_named() {
 #[test]
 fn parts_that_do_not_fit_together_are_refused() {
     for (old, new, expected) in [
-        ("at = \"/status\"\nword = \"completed\"", "at = \"/status\"", "`at` and `word` go together"),
-        ("connect_time_out = \"5s\"", "connect_time_out = \"35s\"", "[submit]: connect_time_out"),
-        ("declined = \"declined\", pending", "declined = \"completed\", pending", "stands there twice"),
-        ("[submit]", "[submit]\nheaders = { Content-Length = '1' }", "sets the header content-length itself"),
-        ("[submit]", "[submit]\nheaders = { 'a b' = '1' }", "is no header name"),
+        (
+            "at = \"/status\"\nword = \"completed\"",
+            "at = \"/status\"",
+            "`at` and `word` go together",
+        ),
+        (
+            "inquiry_gaps = 6",
+            "inquiry_gaps = 101",
+            "inquiry_gaps is 100 at most",
+        ),
+        (
+            "connect_time_out = \"5s\"",
+            "connect_time_out = \"35s\"",
+            "[submit]: connect_time_out",
+        ),
+        (
+            "declined = \"declined\", pending",
+            "declined = \"completed\", pending",
+            "stands there twice",
+        ),
+        (
+            "[submit]",
+            "[submit]\nheaders = { Content-Length = '1' }",
+            "sets the header content-length itself",
+        ),
+        (
+            "[submit]",
+            "[submit]\nheaders = { 'a b' = '1' }",
+            "is no header name",
+        ),
     ] {
         let said = complaint(&reference_with(old, new));
         assert!(said.contains(expected), "{said}");
@@ -77,19 +170,34 @@ fn parts_that_do_not_fit_together_are_refused() {
 
 #[test]
 fn settings_that_do_not_fit_are_refused() {
+    type Change = fn(&mut Settings);
     let base = "http://127.0.0.1:9";
-    let cases: [(fn(&mut Settings), &str); 6] = [
+    let cases: [(Change, &str); 6] = [
         (|s| s.token_secrets.clear(), "a token secret is needed"),
-        (|s| s.token_secrets.push(Secret::new("short")), "token secret number 2 is shorter than 16"),
+        (
+            |s| s.token_secrets.push(Secret::new("short")),
+            "token secret number 2 is shorter than 16",
+        ),
         (|s| s.time_scale = 0.0, "the time scale lies between"),
-        (|s| s.public_url = "teller.example.com".to_owned(), "public_url: expected a URL"),
-        (|s| s.base_url = Some("nowhere".to_owned()), "base_url: expected a URL"),
-        (|s| s.base_url = Some("http://me:pw@h/".to_owned()), "base_url: expected a URL"),
+        (
+            |s| s.public_url = "teller.example.com".to_owned(),
+            "public_url: expected a URL",
+        ),
+        (
+            |s| s.base_url = Some("nowhere".to_owned()),
+            "base_url: expected a URL",
+        ),
+        (
+            |s| s.base_url = Some("http://me:pw@h/".to_owned()),
+            "base_url: expected a URL",
+        ),
     ];
     for (change, expected) in cases {
         let mut settings = settings(base);
         change(&mut settings);
-        let said = set_up(REFERENCE, settings).expect_err("refused").to_string();
+        let said = set_up(REFERENCE, settings)
+            .expect_err("refused")
+            .to_string();
         assert!(said.contains(expected), "{said}");
     }
 }
@@ -99,8 +207,14 @@ fn the_hash_follows_the_content_and_not_its_looks() {
     let hash = |text: &str| Profile::parse(text, "x").expect("legal").hash();
     let original = hash(REFERENCE);
     assert_eq!(original, hash(&REFERENCE.replace("# ", "#  ")));
-    assert_eq!(original, hash(&reference_with("margin = \"1s\"", "margin   = '1s'")));
-    assert_ne!(original, hash(&reference_with("margin = \"1s\"", "margin = \"2s\"")));
+    assert_eq!(
+        original,
+        hash(&reference_with("margin = \"1s\"", "margin   = '1s'"))
+    );
+    assert_ne!(
+        original,
+        hash(&reference_with("margin = \"1s\"", "margin = \"2s\""))
+    );
     assert_eq!(original.len(), 64);
 }
 

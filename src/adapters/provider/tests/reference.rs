@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::server::{Act, Server, answer};
-use super::support::{
-    REFERENCE, inquire, key, provider, request, set_up, settings, submit,
-};
+use super::support::{REFERENCE, inquire, key, provider, request, set_up, settings, submit};
 use crate::ports::{Limits, Provider};
 use crate::transaction::{Finding, OnAbsence};
 
@@ -37,27 +35,71 @@ fn bare(finding: Finding) -> Finding {
 async fn answers_to_a_submission() {
     let retry_after = "retry-after: 7\r\n";
     let cases = [
-        (answer(200, "", r#"{"id":"x","status":"completed","webhookUrl":"u"}"#), Finding::Completed, "completed"),
-        (answer(200, "", r#"{"id":"x","status":"declined"}"#), Finding::Declined, "declined"),
-        (answer(200, "", r#"{"status":"pending"}"#), Finding::Pending, "pending"),
-        (answer(200, "", r#"{"status":"Completed"}"#), unclear(), "Completed"),
-        (answer(200, "", r#"{"status":"accepted"}"#), unclear(), "accepted"),
+        (
+            answer(
+                200,
+                "",
+                r#"{"id":"x","status":"completed","webhookUrl":"u"}"#,
+            ),
+            Finding::Completed,
+            "completed",
+        ),
+        (
+            answer(200, "", r#"{"id":"x","status":"declined"}"#),
+            Finding::Declined,
+            "declined",
+        ),
+        (
+            answer(200, "", r#"{"status":"pending"}"#),
+            Finding::Pending,
+            "pending",
+        ),
+        (
+            answer(200, "", r#"{"status":"Completed"}"#),
+            unclear(),
+            "Completed",
+        ),
+        (
+            answer(200, "", r#"{"status":"accepted"}"#),
+            unclear(),
+            "accepted",
+        ),
         (answer(200, "", r#"{"status":true}"#), unclear(), "true"),
-        (answer(200, "", r#"{"state":"completed"}"#), unclear(), "200"),
+        (
+            answer(200, "", r#"{"state":"completed"}"#),
+            unclear(),
+            "200",
+        ),
         (answer(200, "", r#"["completed"]"#), unclear(), "200"),
         (answer(200, "", "completed"), unclear(), "200"),
         (answer(200, "", ""), unclear(), "200"),
-        (answer(201, "", r#"{"status":"completed"}"#), unclear(), "201"),
+        (
+            answer(201, "", r#"{"status":"completed"}"#),
+            unclear(),
+            "201",
+        ),
         (answer(204, "", ""), unclear(), "204"),
-        (answer(400, "", r#"{"status":"declined"}"#), unclear(), "400"),
+        (
+            answer(400, "", r#"{"status":"declined"}"#),
+            unclear(),
+            "400",
+        ),
         (answer(401, "", ""), unclear(), "401"),
         (answer(404, "", "Not Found"), unclear(), "404"),
-        (answer(409, "", r#"{"status":"completed"}"#), unclear(), "409"),
+        (
+            answer(409, "", r#"{"status":"completed"}"#),
+            unclear(),
+            "409",
+        ),
         (answer(429, retry_after, ""), refused(Some(7)), "429"),
         (answer(503, "", "Service Unavailable"), refused(None), "503"),
         (answer(500, retry_after, "x"), unclear(), "500"),
         (answer(501, "", ""), unclear(), "501"),
-        (answer(502, "", r#"{"status":"declined"}"#), unclear(), "502"),
+        (
+            answer(502, "", r#"{"status":"declined"}"#),
+            unclear(),
+            "502",
+        ),
         (answer(504, "", "Timeout"), unclear(), "504"),
     ];
     for (bytes, expected, word) in cases {
@@ -73,11 +115,20 @@ async fn answers_to_a_submission() {
 #[tokio::test]
 async fn status_reports() {
     let cases = [
-        (answer(200, "", r#"{"status":"completed"}"#), Finding::Completed),
-        (answer(200, "", r#"{"status":"declined"}"#), Finding::Declined),
+        (
+            answer(200, "", r#"{"status":"completed"}"#),
+            Finding::Completed,
+        ),
+        (
+            answer(200, "", r#"{"status":"declined"}"#),
+            Finding::Declined,
+        ),
         (answer(200, "", r#"{"status":"pending"}"#), Finding::Pending),
         (answer(404, "", "Not Found"), Finding::NotFound),
-        (answer(404, "", r#"{"status":"completed"}"#), Finding::NotFound),
+        (
+            answer(404, "", r#"{"status":"completed"}"#),
+            Finding::NotFound,
+        ),
         (answer(200, "", r#"{"status":"not_found"}"#), unclear()),
         (answer(200, "", ""), unclear()),
         (answer(403, "", "blocked"), unclear()),

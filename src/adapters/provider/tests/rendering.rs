@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::support::{REFERENCE, attempt, key, provider, reference_with, request, set_up, settings};
+use super::support::{
+    REFERENCE, attempt, key, provider, reference_with, request, set_up, settings,
+};
 use crate::adapters::provider::token;
 use crate::ports::Provider;
 use crate::transaction::Amount;
 
 const BASE: &str = "http://127.0.0.1:9";
-const BODY: &str =
-    "{{ payload | merge({'id': attempt.reference, 'webhookUrl': webhook_url}) }}";
+const BODY: &str = "{{ payload | merge({'id': attempt.reference, 'webhookUrl': webhook_url}) }}";
 
 fn body(profile: &str, payload: Value) -> Value {
     let intent = provider(profile, BASE)
@@ -53,7 +54,11 @@ fn a_payload_cannot_take_our_fields() {
 #[test]
 fn renderings_are_the_same_every_time() {
     let request = request(json!({"b": 1, "a": 2}));
-    let render = || provider(REFERENCE, BASE).intent(&key(5), &request, 2).expect("renders");
+    let render = || {
+        provider(REFERENCE, BASE)
+            .intent(&key(5), &request, 2)
+            .expect("renders")
+    };
     assert_eq!(render(), render());
     assert_eq!(render().reference, key(5).id.to_string());
     assert_eq!(render().profile_hash.len(), 64);
@@ -97,7 +102,9 @@ fn everything_that_templates_can_print() {
         value: 995,
         currency: "EUR".to_owned(),
     });
-    let intent = provider(&profile, BASE).intent(&key(5), &request, 3).expect("renders");
+    let intent = provider(&profile, BASE)
+        .intent(&key(5), &request, 3)
+        .expect("renders");
     let id = key(5).id;
     assert_eq!(
         intent.request.body,
@@ -115,22 +122,51 @@ fn everything_that_templates_can_print() {
 
 #[test]
 fn what_is_missing_or_would_lead_elsewhere_is_refused() {
-    let with_path = |path: &str| reference_with("path = \"/transaction\"", &format!("path = \"{path}\""));
+    let with_path =
+        |path: &str| reference_with("path = \"/transaction\"", &format!("path = \"{path}\""));
     let with_body = |body: &str| REFERENCE.replace(&format!("\"{BODY}\""), &format!("'{body}'"));
     let with_header = REFERENCE.replace(
         "[submit]",
         "[submit]\nheaders = { x-note = '{{ payload.note }}' }",
     );
     for (profile, payload, expected) in [
-        (with_path("/pay/{{ payload.card }}"), json!({}), "the path: undefined value"),
-        (with_path("/pay/{{ payload.card }}"), json!({"card": ".."}), "lead elsewhere"),
+        (
+            with_path("/pay/{{ payload.card }}"),
+            json!({}),
+            "the path: undefined value",
+        ),
+        (
+            with_path("/pay/{{ payload.card }}"),
+            json!({"card": ".."}),
+            "lead elsewhere",
+        ),
         (with_path("/pay/../admin"), json!({}), "lead elsewhere"),
         (with_path("/pay#x"), json!({}), "lead elsewhere"),
-        (with_body("{{ payload.card }}"), json!({}), "the body: undefined value"),
-        (with_body("{ \"id\": \"{{ attempt.reference }}\" }"), json!({}), "no JSON"),
-        (with_body("{{ transaction.amount.value }}"), json!({}), "the body: undefined value"),
-        (with_body("{% if false %}x{% endif %}"), json!({}), "comes out empty"),
-        (with_header, json!({"note": "a\r\nx-evil: 1"}), "control characters"),
+        (
+            with_body("{{ payload.card }}"),
+            json!({}),
+            "the body: undefined value",
+        ),
+        (
+            with_body("{ \"id\": \"{{ attempt.reference }}\" }"),
+            json!({}),
+            "no JSON",
+        ),
+        (
+            with_body("{{ transaction.amount.value }}"),
+            json!({}),
+            "the body: undefined value",
+        ),
+        (
+            with_body("{% if false %}x{% endif %}"),
+            json!({}),
+            "comes out empty",
+        ),
+        (
+            with_header,
+            json!({"note": "a\r\nx-evil: 1"}),
+            "control characters",
+        ),
     ] {
         let complaint = provider(&profile, BASE).intent(&key(5), &request(payload), 1);
         let complaint = complaint.expect_err(expected);
@@ -157,7 +193,10 @@ fn an_inquiry_can_name_the_provider_s_own_reference() {
     assert!(format!("{known:?}").contains("no connection"), "{known:?}");
     asked.provider_reference = None;
     let unknown = runtime.block_on(provider.inquire(&key(5), &request, &asked));
-    assert!(format!("{unknown:?}").contains("undefined value"), "{unknown:?}");
+    assert!(
+        format!("{unknown:?}").contains("undefined value"),
+        "{unknown:?}"
+    );
 }
 
 #[test]
@@ -166,6 +205,13 @@ fn without_secrets_there_is_one_url_for_all() {
     let mut settings = settings(BASE);
     settings.token_secrets.clear();
     let provider = set_up(&profile, settings).expect("usable");
-    let intent = provider.intent(&key(5), &request(Value::Null), 1).expect("renders");
-    assert!(intent.request.body.contains("\"http://127.0.0.1:8080/webhooks/reference\""));
+    let intent = provider
+        .intent(&key(5), &request(Value::Null), 1)
+        .expect("renders");
+    assert!(
+        intent
+            .request
+            .body
+            .contains("\"http://127.0.0.1:8080/webhooks/reference\"")
+    );
 }

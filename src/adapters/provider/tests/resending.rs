@@ -21,7 +21,10 @@ async fn a_pooled_connection_that_is_read_and_closed_loses_its_request_once() {
     ])
     .await;
     let provider = provider(REFERENCE, &server.url());
-    assert_eq!(submit(&provider, 1).await.report.finding, Finding::Completed);
+    assert_eq!(
+        submit(&provider, 1).await.report.finding,
+        Finding::Completed
+    );
     let lost = submit(&provider, 2).await;
     assert!(
         matches!(lost.report.finding, Finding::Unclear { .. }),
@@ -29,6 +32,11 @@ async fn a_pooled_connection_that_is_read_and_closed_loses_its_request_once() {
     );
     assert!(lost.sent_at.is_some());
     assert_eq!(server.requests().len(), 2);
+    assert_eq!(
+        server.connections(),
+        1,
+        "the second request was to be a pooled one's"
+    );
 }
 
 #[tokio::test]
@@ -40,7 +48,10 @@ async fn a_connection_that_is_closed_just_as_the_next_request_comes_never_double
     let provider = provider(REFERENCE, &server.url());
     let mut results = BTreeMap::new();
     for n in 1..=ROUNDS {
-        results.insert(format!("{}", uuid::Uuid::from_u128(n)), submit(&provider, n).await);
+        results.insert(
+            format!("{}", uuid::Uuid::from_u128(n)),
+            submit(&provider, n).await,
+        );
     }
     let requests = server.requests();
     for (id, result) in results {

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ pub(crate) enum Act {
 /// The server.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    requests: Arc<Mutex<Vec<String>>>,
+    requests: Requests,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -46,21 +48,29 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         let script: Script = Arc::new(Mutex::new(script.into_iter().collect()));
         let requests: Requests = Arc::default();
-        let kept = Arc::clone(&requests);
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let (kept, counted) = (Arc::clone(&requests), Arc::clone(&connections));
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve(connection, Arc::clone(&script), Arc::clone(&kept)));
             }
         });
         Self {
             address,
             requests,
+            connections,
             task,
         }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many connections it was asked for.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// What it was sent, as it came.

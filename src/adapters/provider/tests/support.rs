@@ -8,9 +8,7 @@ use uuid::Uuid;
 use crate::adapters::provider::{HttpProvider, Profile, ProfileProblem, Secret, Settings};
 use crate::clock::Clock;
 use crate::ports::{InquiryResult, Provider, SubmissionResult};
-use crate::transaction::{
-    AppId, Attempt, Fate, Intent, Key, Request, Timestamp, TransactionId,
-};
+use crate::transaction::{AppId, Attempt, Fate, Intent, Key, Request, Timestamp, TransactionId};
 
 /// The profile that the project ships.
 pub(crate) const REFERENCE: &str = include_str!("../../../../providers/reference.toml");

@@ -24,7 +24,7 @@ fn read(
     })
 }
 
-fn body(id: &str, status: Value) -> String {
+fn body(id: &str, status: &Value) -> String {
     json!({"id": id, "status": status}).to_string()
 }
 
@@ -38,8 +38,14 @@ fn a_token_makes_a_webhook_evidence_about_its_attempt() {
         (json!("declined"), Finding::Declined),
         (json!("pending"), Finding::Pending),
     ] {
-        let reading = read(&provider, Some(&token), &body(&id, word.clone()));
-        let Ok(WebhookReading::Evidence { key: named, attempt, report, .. }) = reading else {
+        let reading = read(&provider, Some(&token), &body(&id, &word));
+        let Ok(WebhookReading::Evidence {
+            key: named,
+            attempt,
+            report,
+            ..
+        }) = reading
+        else {
             panic!("{word}: {reading:?}");
         };
         assert_eq!((&named, attempt), (&key, Some(2)));
@@ -52,8 +58,18 @@ fn a_token_makes_a_webhook_evidence_about_its_attempt() {
 fn an_unlisted_word_is_evidence_of_nothing() {
     let provider = provider(REFERENCE, BASE);
     let token = token_for(&key(5), 1);
-    for word in [json!("Completed"), json!("refunded"), json!(1), json!(null), json!({})] {
-        let reading = read(&provider, Some(&token), &body(&key(5).id.to_string(), word));
+    for word in [
+        json!("Completed"),
+        json!("refunded"),
+        json!(1),
+        json!(null),
+        json!({}),
+    ] {
+        let reading = read(
+            &provider,
+            Some(&token),
+            &body(&key(5).id.to_string(), &word),
+        );
         let Ok(WebhookReading::Evidence { report, .. }) = reading else {
             panic!("{reading:?}");
         };
@@ -67,7 +83,12 @@ fn without_a_valid_token_a_webhook_is_a_hint() {
     let provider = provider(REFERENCE, BASE);
     let id = key(5).id;
     let other_provider = token::issue(&token_secret(), "other", &key(5), 1);
-    let other_secret = token::issue(&Secret::new("another secret, as long"), "reference", &key(5), 1);
+    let other_secret = token::issue(
+        &Secret::new("another secret, as long"),
+        "reference",
+        &key(5),
+        1,
+    );
     let other_transaction = token_for(&key(6), 1);
     let long = "v1.".repeat(100_000);
     for token in [
@@ -80,11 +101,18 @@ fn without_a_valid_token_a_webhook_is_a_hint() {
         Some(other_secret.as_str()),
         Some(other_transaction.as_str()),
     ] {
-        let reading = read(&provider, token, &body(&id.to_string(), json!("completed")));
+        let reading = read(
+            &provider,
+            token,
+            &body(&id.to_string(), &json!("completed")),
+        );
         assert_eq!(reading, Ok(WebhookReading::Hint { id }));
         // What it says is of no interest then.
         let mute = format!(r#"{{"id": "{id}"}}"#);
-        assert_eq!(read(&provider, token, &mute), Ok(WebhookReading::Hint { id }));
+        assert_eq!(
+            read(&provider, token, &mute),
+            Ok(WebhookReading::Hint { id })
+        );
     }
 }
 
@@ -93,7 +121,11 @@ fn a_hinting_profile_believes_no_token() {
     let profile = reference_with("trust = \"token\"", "trust = \"hint\"");
     let provider = provider(&profile, BASE);
     let (key, token) = (key(5), token_for(&key(5), 1));
-    let reading = read(&provider, Some(&token), &body(&key.id.to_string(), json!("completed")));
+    let reading = read(
+        &provider,
+        Some(&token),
+        &body(&key.id.to_string(), &json!("completed")),
+    );
     assert_eq!(reading, Ok(WebhookReading::Hint { id: key.id }));
 }
 
@@ -103,8 +135,15 @@ fn secrets_rotate_without_losing_webhooks() {
     settings.token_secrets = vec![Secret::new("the new secret, longer"), token_secret()];
     let provider = set_up(REFERENCE, settings).expect("usable");
     let old = token_for(&key(5), 1);
-    let reading = read(&provider, Some(&old), &body(&key(5).id.to_string(), json!("declined")));
-    assert!(matches!(reading, Ok(WebhookReading::Evidence { .. })), "{reading:?}");
+    let reading = read(
+        &provider,
+        Some(&old),
+        &body(&key(5).id.to_string(), &json!("declined")),
+    );
+    assert!(
+        matches!(reading, Ok(WebhookReading::Evidence { .. })),
+        "{reading:?}"
+    );
 }
 
 #[test]
@@ -112,15 +151,35 @@ fn references_per_attempt_have_to_agree_with_the_token_s_attempt() {
     let profile = reference_with("reference = \"transaction\"", "reference = \"attempt\"");
     let provider = provider(&profile, BASE);
     let (id, token) = (key(5).id, token_for(&key(5), 3));
-    let reading = read(&provider, Some(&token), &body(&format!("{id}-3"), json!("completed")));
+    let reading = read(
+        &provider,
+        Some(&token),
+        &body(&format!("{id}-3"), &json!("completed")),
+    );
     assert!(
-        matches!(reading, Ok(WebhookReading::Evidence { attempt: Some(3), .. })),
+        matches!(
+            reading,
+            Ok(WebhookReading::Evidence {
+                attempt: Some(3),
+                ..
+            })
+        ),
         "{reading:?}"
     );
-    let reading = read(&provider, Some(&token), &body(&format!("{id}-4"), json!("completed")));
+    let reading = read(
+        &provider,
+        Some(&token),
+        &body(&format!("{id}-4"), &json!("completed")),
+    );
     assert_eq!(reading, Ok(WebhookReading::Hint { id }));
-    for odd in [format!("{id}"), format!("{id}-"), format!("{id}-x"), format!("{id}-+3"), format!("{id}-99999999999")] {
-        let reading = read(&provider, Some(&token), &body(&odd, json!("completed")));
+    for odd in [
+        format!("{id}"),
+        format!("{id}-"),
+        format!("{id}-x"),
+        format!("{id}-+3"),
+        format!("{id}-99999999999"),
+    ] {
+        let reading = read(&provider, Some(&token), &body(&odd, &json!("completed")));
         assert!(reading.is_err(), "{odd}: {reading:?}");
     }
 }
@@ -137,8 +196,14 @@ fn what_cannot_be_read_is_refused_with_a_sentence() {
         ("{}", "nothing at /id"),
         ("[]", "nothing at /id"),
         (r#"{"id": 5, "status": "completed"}"#, "is no string"),
-        (r#"{"id": "5", "status": "completed"}"#, "none that teller has given"),
-        (r#"{"id": "{00000000-0000-0000-0000-000000000005}"}"#, "none that teller has given"),
+        (
+            r#"{"id": "5", "status": "completed"}"#,
+            "none that teller has given",
+        ),
+        (
+            r#"{"id": "{00000000-0000-0000-0000-000000000005}"}"#,
+            "none that teller has given",
+        ),
         (&format!(r#"{{"id": "{id}"}}"#), "nothing at /status"),
     ] {
         let Err(WebhookRejected::Unreadable(said)) = read(&provider, Some(&token), body) else {
@@ -146,7 +211,14 @@ fn what_cannot_be_read_is_refused_with_a_sentence() {
         };
         assert!(said.contains(expected), "{said}");
     }
-    assert!(provider.read_webhook(&IncomingWebhook { token: None, body: b"\xff\xfe" }).is_err());
+    assert!(
+        provider
+            .read_webhook(&IncomingWebhook {
+                token: None,
+                body: b"\xff\xfe"
+            })
+            .is_err()
+    );
 }
 
 #[test]
@@ -154,7 +226,11 @@ fn event_ids_are_the_same_for_the_same_news_only() {
     let event_id = |key: &Key, attempt, word: &str| {
         let provider = provider(REFERENCE, BASE);
         let token = token_for(key, attempt);
-        match read(&provider, Some(&token), &body(&key.id.to_string(), json!(word))) {
+        match read(
+            &provider,
+            Some(&token),
+            &body(&key.id.to_string(), &json!(word)),
+        ) {
             Ok(WebhookReading::Evidence { event_id, .. }) => event_id,
             other => panic!("{other:?}"),
         }

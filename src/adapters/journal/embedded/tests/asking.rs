@@ -166,3 +166,40 @@ async fn a_list_that_lags_says_so() {
     assert_eq!(page.rows.len(), 1);
     assert!(page.as_of >= behind.as_of);
 }
+
+/// No question that is asked often reads the whole archive or sorts.
+#[tokio::test]
+async fn each_list_goes_by_its_index() {
+    let dir = tempdir();
+    drop(open(dir.path()));
+    let archive = sqlite(dir.path(), &ARCHIVE);
+    let some = || Some("x".to_owned());
+    let all = ListQuery::default;
+    let cases = [
+        (ListQuery { needs_review: true, app: some(), ..all() }, "transactions_in_review"),
+        (ListQuery { status: Some(Status::Pending), app: some(), ..all() }, "transactions_by_status"),
+        (ListQuery { status: Some(Status::Completed), app: some(), ..all() }, "transactions_by_app"),
+        (ListQuery { app: some(), provider: some(), ..all() }, "transactions_by_app"),
+        (ListQuery { provider: some(), ..all() }, "transactions_by_provider"),
+        (ListQuery { status: Some(Status::Completed), ..all() }, "transactions_by_status"),
+        (all(), "SCAN transactions"),
+    ];
+    for (query, expected) in cases {
+        for cursor in [None, Some(5)] {
+            let query = ListQuery { cursor, ..query.clone() };
+            let (sql, mut values) = super::super::queries::list_sql(&query);
+            values.push(1.into());
+            let plan: Vec<String> = archive
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .and_then(|mut plan| {
+                    let values = rusqlite::params_from_iter(values);
+                    plan.query_map(values, |row| row.get(3))?.collect()
+                })
+                .expect("a plan");
+            let by_position = cursor.is_some() && expected.starts_with("SCAN");
+            let expected = if by_position { "PRIMARY KEY" } else { expected };
+            assert_eq!(plan.len(), 1, "{sql}: {plan:?}");
+            assert!(plan[0].contains(expected), "{sql}: {plan:?}");
+        }
+    }
+}

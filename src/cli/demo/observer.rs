@@ -1,0 +1,82 @@
+//! Watching the demo from outside, over the same doors that operators and apps use.
+
+use std::collections::BTreeMap;
+
+use mock_provider::app::Notification;
+use mock_provider::ledger::Ledger;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::audit::{Claim, Promise};
+use super::stage::Stage;
+use crate::transaction::Timestamp;
+
+/// How many transactions have which status.
+pub(super) type Counts = BTreeMap<String, usize>;
+
+#[derive(Deserialize)]
+struct Seen {
+    status: String,
+    accepted_at: Timestamp,
+    final_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Seen>,
+    next_cursor: Option<String>,
+}
+
+/// Counts all transactions by status; `None` while teller does not answer.
+pub(super) async fn counts(client: &reqwest::Client, stage: &Stage) -> Option<Counts> {
+    let mut counts = Counts::new();
+    let mut cursor = None::<String>;
+    loop {
+        let mut url = format!("{}/v1/transactions?limit=100", stage.teller_url);
+        if let Some(cursor) = &cursor {
+            url.push_str(&format!("&cursor={cursor}"));
+        }
+        let page: Page = get(client, &url).await.ok()?;
+        for seen in page.data {
+            *counts.entry(seen.status).or_default() += 1;
+        }
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Some(counts);
+        }
+    }
+}
+
+/// What teller says of each promised transaction. One that it does not know is left out.
+pub(super) async fn claims(
+    client: &reqwest::Client,
+    stage: &Stage,
+    promises: &[Promise],
+) -> anyhow::Result<BTreeMap<String, Claim>> {
+    let mut claims = BTreeMap::new();
+    for promise in promises {
+        let url = format!("{}/v1/transactions/{}", stage.teller_url, promise.id);
+        let answer = client.get(&url).send().await?;
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            continue;
+        }
+        let seen: Seen = answer.error_for_status()?.json().await?;
+        let took_ms = seen.final_at.map(|at| u64::try_from(at.since(seen.accepted_at).as_millis()).unwrap_or(u64::MAX));
+        claims.insert(promise.id.clone(), Claim { status: seen.status, took_ms });
+    }
+    Ok(claims)
+}
+
+/// The provider's ledger.
+pub(super) async fn ledger(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<Ledger> {
+    get(client, &format!("{}/ledger", stage.provider_url)).await
+}
+
+/// What the app was told.
+pub(super) async fn notifications(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<Vec<Notification>> {
+    get(client, &format!("{}/notifications", stage.app_url)).await
+}
+
+async fn get<T: DeserializeOwned>(client: &reqwest::Client, url: &str) -> anyhow::Result<T> {
+    Ok(client.get(url).send().await?.error_for_status()?.json().await?)
+}

@@ -1,0 +1,17 @@
+//! What teller does, seen from outside: by apps, providers and operators. One file per group, each
+//! in the order of a transaction's life.
+
+mod cancel;
+mod doors;
+mod doors_bounds;
+mod idempotency;
+mod panics;
+mod process;
+mod process_disk;
+mod provider;
+mod provider_outage;
+mod reading;
+mod streams;
+mod telling;
+mod webhooks;
+mod webhooks_proof;

@@ -1,0 +1,6 @@
+//! The one integration binary: a module for each thing that is tested.
+
+mod behaviour;
+mod core;
+mod support;
+mod tidy;
