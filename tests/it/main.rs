@@ -1,6 +1,7 @@
 //! The one integration binary: a module for each thing that is tested.
 
-mod behaviour;
 mod core;
-mod support;
+mod simulation;
 mod tidy;
+mod audit;
+mod kill;

@@ -40,7 +40,9 @@ impl Registry {
             return self.read_from_journal(deliver, ctx);
         }
         if self.crashes.is_quarantined(&deliver.key) {
-            return turn_away(deliver.call, QUARANTINED);
+            // A permit is dropped, not put back: it would come again at once, for ever, and take the
+            // budget from all others.
+            return deliver.call.answer_unavailable(QUARANTINED);
         }
         if self.activating.contains_key(&deliver.key) {
             return self.wait_for_activation(deliver);

@@ -1,6 +1,7 @@
 //! The client: phones on a poor network. It sends at a steady rate, sends some requests twice, and
 //! repeats what was not answered until it is.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -25,22 +26,28 @@ const TRIES_MAX: usize = 300;
 
 /// What the client counts while it sends.
 #[derive(Default)]
-pub(super) struct Progress {
-    pub(super) sent: AtomicUsize,
-    pub(super) answered: AtomicUsize,
+pub struct Progress {
+    /// Requests begun.
+    pub sent: AtomicUsize,
+    /// Requests that teller has promised.
+    pub answered: AtomicUsize,
 }
 
-/// Sends `count` transactions at `per_second` and returns those that teller promised.
-pub(super) async fn send_all(
+/// Sends one transaction for each of `numbers` at `per_second` and returns those that
+/// teller promised.
+///
+/// # Errors
+/// When teller refuses a good request, or does not answer for a minute.
+pub async fn send_all(
     client: reqwest::Client,
     teller_url: String,
-    count: usize,
+    numbers: Range<usize>,
     per_second: f64,
     progress: Arc<Progress>,
 ) -> anyhow::Result<Vec<Promise>> {
     let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / per_second));
     let mut requests = JoinSet::new();
-    for number in 0..count {
+    for number in numbers {
         ticks.tick().await;
         progress.sent.fetch_add(1, Ordering::Relaxed);
         let (client, url, progress) = (client.clone(), format!("{teller_url}/transaction"), Arc::clone(&progress));
@@ -50,7 +57,7 @@ pub(super) async fn send_all(
             anyhow::Ok(promise)
         });
     }
-    let mut promises = Vec::with_capacity(count);
+    let mut promises = Vec::new();
     while let Some(promise) = requests.join_next().await {
         promises.push(promise.context("a client task ended early")??);
     }

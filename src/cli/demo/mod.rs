@@ -2,17 +2,17 @@
 //! audited at the end against the provider's ledger and what the app was told.
 
 pub mod audit;
-mod customer;
-mod observer;
+pub mod customer;
+pub mod observer;
 mod report;
-mod stage;
+pub mod stage;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 
 use super::FAILED;
@@ -68,12 +68,9 @@ pub(super) fn demo(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
 async fn play(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let total = arguments.transactions as usize;
-    let http = client(ClientSettings {
-        connect_time_out: Duration::from_secs(5),
-        pool_idle_per_host: 64,
-        speaks_tls: false,
-    })?;
-    let mut stage = Stage::set(arguments.time_scale, arguments.seed).await?;
+    let http = http_client()?;
+    let program = std::env::current_exe().context("the program can't find itself")?;
+    let mut stage = Stage::set(program, arguments.time_scale, arguments.seed).await?;
     let mut show = Show::start(total);
     show.say(&format!("teller {}  provider {}  app {}", stage.teller_url, stage.provider_url, stage.app_url));
     let played = perform(arguments, &http, &mut stage, &mut show).await;
@@ -116,7 +113,7 @@ async fn perform(
     let sending = customer::send_all(
         http.clone(),
         stage.teller_url.clone(),
-        total,
+        0..total,
         arguments.rate,
         Arc::clone(&progress),
     );
@@ -164,7 +161,20 @@ async fn audit_now(
     Ok((verdict.untold == 0).then_some(verdict))
 }
 
-async fn full_audit(http: &reqwest::Client, stage: &Stage, promises: &[Promise]) -> anyhow::Result<Verdict> {
+/// The client with which the demo's customer and audit speak.
+///
+/// # Errors
+/// When no client can be made.
+pub fn http_client() -> anyhow::Result<reqwest::Client> {
+    let connect_time_out = Duration::from_secs(5);
+    Ok(client(ClientSettings { connect_time_out, pool_idle_per_host: 64, speaks_tls: false })?)
+}
+
+/// Asks everybody and compares.
+///
+/// # Errors
+/// When somebody does not answer.
+pub async fn full_audit(http: &reqwest::Client, stage: &Stage, promises: &[Promise]) -> anyhow::Result<Verdict> {
     let claims = observer::claims(http, stage, promises).await?;
     let ledger = observer::ledger(http, stage).await?;
     let notifications = observer::notifications(http, stage).await?;

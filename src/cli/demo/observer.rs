@@ -12,7 +12,7 @@ use super::stage::Stage;
 use crate::transaction::Timestamp;
 
 /// How many transactions have which status.
-pub(super) type Counts = BTreeMap<String, usize>;
+pub type Counts = BTreeMap<String, usize>;
 
 #[derive(Deserialize)]
 struct Seen {
@@ -28,7 +28,7 @@ struct Page {
 }
 
 /// Counts all transactions by status; `None` while teller does not answer.
-pub(super) async fn counts(client: &reqwest::Client, stage: &Stage) -> Option<Counts> {
+pub async fn counts(client: &reqwest::Client, stage: &Stage) -> Option<Counts> {
     let mut counts = Counts::new();
     let mut cursor = None::<String>;
     loop {
@@ -48,7 +48,10 @@ pub(super) async fn counts(client: &reqwest::Client, stage: &Stage) -> Option<Co
 }
 
 /// What teller says of each promised transaction. One that it does not know is left out.
-pub(super) async fn claims(
+///
+/// # Errors
+/// When the question is not answered.
+pub async fn claims(
     client: &reqwest::Client,
     stage: &Stage,
     promises: &[Promise],
@@ -68,12 +71,18 @@ pub(super) async fn claims(
 }
 
 /// The provider's ledger.
-pub(super) async fn ledger(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<Ledger> {
+///
+/// # Errors
+/// When the question is not answered.
+pub async fn ledger(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<Ledger> {
     get(client, &format!("{}/ledger", stage.provider_url)).await
 }
 
 /// What the app was told.
-pub(super) async fn notifications(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<Vec<Notification>> {
+///
+/// # Errors
+/// When the question is not answered.
+pub async fn notifications(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<Vec<Notification>> {
     get(client, &format!("{}/notifications", stage.app_url)).await
 }
 

@@ -25,24 +25,26 @@ const INQUIRY_BUDGET_PER_S: f64 = 5.0;
 const PROFILE: &str = include_str!("../../../providers/reference.toml");
 
 /// Everything that runs.
-pub(super) struct Stage {
+pub struct Stage {
     directory: PathBuf,
     program: PathBuf,
     teller: Option<Child>,
     _provider: Child,
     _app: Child,
     /// Where teller is, also after a restart.
-    pub(super) teller_url: String,
+    pub teller_url: String,
     /// Where the provider is.
-    pub(super) provider_url: String,
+    pub provider_url: String,
     /// Where the app is.
-    pub(super) app_url: String,
+    pub app_url: String,
 }
 
 impl Stage {
-    /// Starts all three.
-    pub(super) async fn set(time_scale: f64, seed: u64) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("the program can't find itself")?;
+    /// Starts all three from one program, which is teller's own.
+    ///
+    /// # Errors
+    /// Which of them did not start, and where its log is.
+    pub async fn set(program: PathBuf, time_scale: f64, seed: u64) -> anyhow::Result<Self> {
         let directory = std::env::temp_dir().join(format!("teller-demo-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir_all(&directory).with_context(|| format!("{} can't be made", directory.display()))?;
         let address = free_address()?;
@@ -62,7 +64,10 @@ impl Stage {
     }
 
     /// Starts teller, at the same address and on the same data as before.
-    pub(super) async fn start_teller(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When it does not listen in time.
+    pub async fn start_teller(&mut self) -> anyhow::Result<()> {
         let config = self.directory.join("teller.toml");
         let arguments = [OsStr::new("serve"), OsStr::new("--config"), config.as_os_str()];
         let (teller, _) = start(&self.program, &self.directory, "teller", arguments).await?;
@@ -71,7 +76,10 @@ impl Stage {
     }
 
     /// SIGKILL: no goodbye, no flush.
-    pub(super) async fn kill_teller(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When the system refuses the signal.
+    pub async fn kill_teller(&mut self) -> anyhow::Result<()> {
         if let Some(mut teller) = self.teller.take() {
             teller.start_kill()?;
             teller.wait().await?;
@@ -80,17 +88,22 @@ impl Stage {
     }
 
     /// Whether teller still runs.
-    pub(super) fn teller_runs(&mut self) -> bool {
+    #[must_use]
+    pub fn teller_runs(&mut self) -> bool {
         self.teller.as_mut().is_some_and(|teller| matches!(teller.try_wait(), Ok(None)))
     }
 
     /// Where the logs, the configuration and the journal are.
-    pub(super) fn directory(&self) -> &Path {
+    #[must_use]
+    pub fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Ends everything and removes the directory, unless somebody will want to look at it.
-    pub(super) async fn strike(mut self, keep_files: bool) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When the directory can't be removed.
+    pub async fn strike(mut self, keep_files: bool) -> anyhow::Result<()> {
         self.kill_teller().await?;
         if !keep_files {
             std::fs::remove_dir_all(&self.directory)?;
@@ -100,7 +113,8 @@ impl Stage {
 }
 
 /// The words that the demo's configuration gives to the app.
-pub(super) fn words() -> Words {
+#[must_use]
+pub fn words() -> Words {
     Words { completed: "accepted".to_owned(), declined: "declined".to_owned(), failed: "not_executed".to_owned() }
 }
 

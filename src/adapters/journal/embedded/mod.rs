@@ -215,9 +215,9 @@ impl EmbeddedJournal {
         };
         let (readers, reader_threads) = Readers::start(&archive_path).map_err(in_archive)?;
         let threads = Threads {
-            writer: thread::spawn(move || writer.run()),
-            checkpointer: thread::spawn(move || checkpointer.run()),
-            keeper: thread::spawn(move || keeper.run()),
+            writer: spawn("journal-writer", move || writer.run()),
+            checkpointer: spawn("journal-wal", move || checkpointer.run()),
+            keeper: spawn("journal-keeper", move || keeper.run()),
             readers: reader_threads,
             _lock: lock,
         };
@@ -402,6 +402,17 @@ impl Journal for EmbeddedJournal {
         }
         JournalHealth::Serving
     }
+}
+
+/// Starts a thread under a name that operators see in `top -H`.
+///
+/// # Panics
+/// If the system has no room for another thread: at start, before anything was promised.
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .expect("a process that starts can have a handful of threads")
 }
 
 /// The writer went away with the append in its hands.

@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::schema;
+use super::{schema, spawn};
 use crate::ports::JournalError;
 
 /// Threads that read. Two, so that one slow list doesn't hold up every load.
@@ -39,7 +39,7 @@ impl Readers {
             .map(|_| {
                 let connection = schema::reading(archive)?;
                 let waiting = Arc::clone(&waiting);
-                Ok(thread::spawn(move || serve(&connection, &waiting)))
+                Ok(spawn("journal-reader", move || serve(&connection, &waiting)))
             })
             .collect::<rusqlite::Result<_>>()?;
         Ok((Self { jobs }, threads))

@@ -1,0 +1,88 @@
+//! The disk: the journal in memory, as slow as a disk, which outlives the process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use teller::adapters::journal::memory::MemoryJournal;
+use teller::ports::{
+    Append, AppendError, Committed, Journal, JournalError, JournalHealth, ListQuery, OpenPage,
+    Page, Promise, Unmatched,
+};
+use teller::transaction::{Key, Record};
+
+/// A journal whose appends are on disk at once and acknowledged after a while: a crash in between
+/// leaves a record that nobody was told of, as it does in life.
+pub(crate) struct Disk {
+    journal: Arc<MemoryJournal>,
+    delay: Duration,
+}
+
+impl Disk {
+    pub(crate) fn new(delay: Duration) -> Self {
+        Self {
+            journal: Arc::new(MemoryJournal::new()),
+            delay,
+        }
+    }
+
+    /// How many transactions are open, as far as `limit`.
+    pub(crate) fn open_up_to(&self, limit: usize) -> usize {
+        let page = self.journal.open(0, limit).now_or_never();
+        page.expect("memory answers at once")
+            .expect("memory can be read")
+            .rows
+            .len()
+    }
+
+    /// Whether nothing remains to be done.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.open_up_to(1) == 0
+    }
+
+    /// A transaction's history.
+    pub(crate) fn history(&self, key: &Key) -> Option<Vec<Record>> {
+        let history = self.journal.load(key).now_or_never();
+        history
+            .expect("memory answers at once")
+            .expect("memory can be read")
+    }
+}
+
+impl Journal for Disk {
+    fn append(&self, append: Append) -> Promise<Result<Committed, AppendError>> {
+        let appended = self.journal.append(append);
+        if self.delay.is_zero() {
+            return appended;
+        }
+        let delay = self.delay;
+        Box::pin(async move {
+            tokio::time::sleep(delay).await;
+            appended.await
+        })
+    }
+
+    fn load(&self, key: &Key) -> Promise<Result<Option<Vec<Record>>, JournalError>> {
+        self.journal.load(key)
+    }
+
+    fn open(&self, after: u64, limit: usize) -> Promise<Result<OpenPage, JournalError>> {
+        self.journal.open(after, limit)
+    }
+
+    fn list(&self, query: ListQuery) -> Promise<Result<Page, JournalError>> {
+        self.journal.list(query)
+    }
+
+    fn keep_unmatched(&self, webhook: Unmatched) -> Promise<Result<(), AppendError>> {
+        self.journal.keep_unmatched(webhook)
+    }
+
+    fn folded_through(&self) -> u64 {
+        self.journal.folded_through()
+    }
+
+    fn health(&self) -> JournalHealth {
+        self.journal.health()
+    }
+}

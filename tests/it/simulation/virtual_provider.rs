@@ -1,0 +1,257 @@
+//! The provider: the reference model behind [`Provider`], in virtual time and without HTTP. Its books
+//! and the webhooks that it owes outlive teller's process.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mock_provider::model::{Draw, ReferenceProvider, Status};
+use teller::clock::Clock;
+use teller::ports::{
+    IncomingWebhook, InquiryResult, Limits, Promise, Provider, SubmissionResult, WebhookReading,
+    WebhookRejected,
+};
+use teller::transaction::{Attempt, Finding, Intent, Key, Policy, Report, Request};
+use tokio::sync::Notify;
+
+use crate::core::fixture::{BEGINNING, intent};
+
+/// An inquiry's way there and back.
+const INQUIRY_TAKES: Duration = Duration::from_millis(20);
+
+/// What a provider does with a POST instead of what the model draws.
+pub(crate) type Course = fn(&Key) -> Draw;
+
+/// The provider's side of the world.
+pub(crate) struct Books {
+    state: Mutex<State>,
+    /// Something was added to the webhooks owed.
+    pub(crate) owes: Notify,
+    course: Option<Course>,
+    down_ms: Range<u64>,
+}
+
+struct State {
+    model: ReferenceProvider,
+    webhooks: BinaryHeap<Reverse<Owed>>,
+    owed: u64,
+    submissions_ms: Vec<u64>,
+    inquiries_ms: Vec<u64>,
+}
+
+/// A webhook that will be sent once.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Owed {
+    pub(crate) at_ms: u64,
+    number: u64,
+    pub(crate) reference: String,
+    completed: bool,
+}
+
+impl Owed {
+    pub(crate) fn report(&self) -> Report {
+        let finding = if self.completed {
+            Finding::Completed
+        } else {
+            Finding::Declined
+        };
+        Report::bare(finding)
+    }
+}
+
+impl Books {
+    pub(crate) fn new(seed: u64, course: Option<Course>, down_ms: Range<u64>) -> Arc<Self> {
+        let state = State {
+            model: ReferenceProvider::new(seed),
+            webhooks: BinaryHeap::new(),
+            owed: 0,
+            submissions_ms: Vec::new(),
+            inquiries_ms: Vec::new(),
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            owes: Notify::new(),
+            course,
+            down_ms,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next webhook, if its time has come; else when that will be.
+    pub(crate) fn next_webhook(&self, now_ms: u64) -> Result<Owed, Option<u64>> {
+        let mut state = self.lock();
+        match state.webhooks.peek() {
+            Some(Reverse(owed)) if owed.at_ms <= now_ms => {
+                let Reverse(owed) = state.webhooks.pop().expect("it was peeked at");
+                Ok(owed)
+            }
+            Some(Reverse(owed)) => Err(Some(owed.at_ms)),
+            None => Err(None),
+        }
+    }
+
+    /// How often `reference` was executed, or will be.
+    pub(crate) fn executed(&self, reference: &str) -> u32 {
+        self.lock().model.executed(reference)
+    }
+
+    /// What the record will show in the end.
+    pub(crate) fn outcome(&self, reference: &str) -> Option<Status> {
+        self.lock().model.get(reference, u64::MAX)
+    }
+
+    /// When each submission went out.
+    pub(crate) fn submissions_ms(&self) -> Vec<u64> {
+        self.lock().submissions_ms.clone()
+    }
+
+    /// When each inquiry went out.
+    pub(crate) fn inquiries_ms(&self) -> Vec<u64> {
+        self.lock().inquiries_ms.clone()
+    }
+
+    fn post(&self, key: &Key, reference: &str, now_ms: u64) -> Option<Draw> {
+        let mut state = self.lock();
+        state.submissions_ms.push(now_ms);
+        if self.down_ms.contains(&now_ms) {
+            return None;
+        }
+        let draw = match self.course {
+            Some(course) => {
+                let draw = course(key);
+                state.model.post_scripted(reference, now_ms, draw);
+                draw
+            }
+            None => state.model.post(reference, now_ms),
+        };
+        if let Draw::Answered {
+            status,
+            webhook_after_ms: Some(after_ms),
+            ..
+        } = draw
+        {
+            state.owed += 1;
+            let owed = Owed {
+                at_ms: now_ms + after_ms,
+                number: state.owed,
+                reference: reference.to_owned(),
+                completed: status == Status::Completed,
+            };
+            state.webhooks.push(Reverse(owed));
+            self.owes.notify_one();
+        }
+        Some(draw)
+    }
+
+    fn get(&self, reference: &str, now_ms: u64) -> Finding {
+        let mut state = self.lock();
+        state.inquiries_ms.push(now_ms);
+        if self.down_ms.contains(&now_ms) {
+            return Finding::Unclear {
+                why: "connection refused".to_owned(),
+            };
+        }
+        match state.model.get(reference, now_ms) {
+            None => Finding::NotFound,
+            Some(Status::Pending) => Finding::Pending,
+            Some(Status::Completed) => Finding::Completed,
+            Some(Status::Declined) => Finding::Declined,
+        }
+    }
+}
+
+/// Milliseconds since the world began.
+pub(crate) fn world_ms(clock: Clock) -> u64 {
+    u64::try_from(clock.now().wall.as_millis() - BEGINNING).unwrap_or_default()
+}
+
+/// One process's view of the provider.
+pub(crate) struct VirtualProvider {
+    pub(crate) books: Arc<Books>,
+    pub(crate) policy: Policy,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Clock,
+}
+
+impl Provider for VirtualProvider {
+    fn name(&self) -> &'static str {
+        "reference"
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn intent(&self, key: &Key, _: &Request, attempt: u32) -> Result<Intent, String> {
+        Ok(intent(key, attempt, true, &self.policy))
+    }
+
+    fn submit(&self, intent: Arc<Intent>, _: Option<String>) -> Promise<SubmissionResult> {
+        let (books, clock) = (Arc::clone(&self.books), self.clock);
+        Box::pin(async move {
+            let reference = &intent.reference;
+            let id = reference
+                .parse()
+                .expect("the reference is the transaction's id");
+            let mut key = crate::core::fixture::key(0);
+            key.id.0 = id;
+            let sent_at = clock.mono();
+            let result = |sent_at, finding| SubmissionResult {
+                sent_at,
+                report: Report::bare(finding),
+            };
+            match books.post(&key, reference, world_ms(clock)) {
+                None => {
+                    let why = "connection refused".to_owned();
+                    let retry_after = None;
+                    result(None, Finding::NotExecuted { why, retry_after })
+                }
+                Some(Draw::Answered {
+                    after_ms, status, ..
+                }) => {
+                    tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                    let completed = status == Status::Completed;
+                    let finding = if completed {
+                        Finding::Completed
+                    } else {
+                        Finding::Declined
+                    };
+                    result(Some(sent_at), finding)
+                }
+                Some(Draw::TimedOut { after_ms, .. }) => {
+                    tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                    let why = "504 Timeout".to_owned();
+                    result(Some(sent_at), Finding::Unclear { why })
+                }
+            }
+        })
+    }
+
+    fn inquire(&self, _: &Key, _: &Request, attempt: &Attempt) -> Promise<InquiryResult> {
+        let (books, clock) = (Arc::clone(&self.books), self.clock);
+        let reference = attempt.intent.reference.clone();
+        Box::pin(async move {
+            let sent_at = clock.mono();
+            tokio::time::sleep(INQUIRY_TAKES / 2).await;
+            let finding = books.get(&reference, world_ms(clock));
+            tokio::time::sleep(INQUIRY_TAKES / 2).await;
+            let report = Report::bare(finding);
+            InquiryResult { sent_at, report }
+        })
+    }
+
+    fn read_webhook(&self, _: &IncomingWebhook<'_>) -> Result<WebhookReading, WebhookRejected> {
+        Err(WebhookRejected::Unreadable(
+            "nothing comes over HTTP here".to_owned(),
+        ))
+    }
+}

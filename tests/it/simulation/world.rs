@@ -1,0 +1,222 @@
+//! A world: one seed, one provider, one household, one disk, and as many lives of teller's process as
+//! it takes.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use teller::actors::gate::pump::pump;
+use teller::actors::registry::Registry;
+use teller::actors::router::Router;
+use teller::actors::{Bounds, House};
+use teller::clock::Clock;
+use teller::ports::{Limits, Provider, Providers};
+use teller::transaction::{NotifyPolicy, Policy, Timestamp, TransactionId};
+use uuid::Uuid;
+
+use super::disk::Disk;
+use super::household::{Household, Manners, Post};
+use super::virtual_provider::{Books, Course, VirtualProvider, world_ms};
+use crate::core::fixture::{self, BEGINNING, s};
+
+/// How a world is made.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) transactions: usize,
+    pub(crate) per_second: f64,
+    pub(crate) manners: Manners,
+    pub(crate) policy: Policy,
+    pub(crate) limits: Limits,
+    pub(crate) bounds: Bounds,
+    /// How long the disk takes to say that a record is on it.
+    pub(crate) disk_takes: Duration,
+    /// When the provider can't be reached.
+    pub(crate) provider_down_ms: Range<u64>,
+    /// What the provider does instead of what the model draws.
+    pub(crate) course: Option<Course>,
+}
+
+impl Plan {
+    /// The reference behaviour and a gate wide enough that nobody queues.
+    pub(crate) fn reference(seed: u64, transactions: usize) -> Self {
+        let mut policy = fixture::policy();
+        policy.notify = Some(NotifyPolicy {
+            schedule: [0, 5, 30, 60, 300, 300, 300, 300, 600, 600].map(s).to_vec(),
+            jitter: 0.2,
+            tells_review: false,
+        });
+        Self {
+            seed,
+            transactions,
+            per_second: 200.0,
+            manners: Manners {
+                doubled: 0.0,
+                deaf: 0.0,
+            },
+            policy,
+            limits: Limits {
+                submissions_at_once: 1_000_000,
+                submissions_per_second: None,
+                inquiries_per_second: 1_000_000.0,
+                inquiry_burst: 1_000_000,
+                inquiries_at_once: 1_000_000,
+                // One POST in ten times out, and of a million transactions some stand in a long row.
+                breaker_failures: 1_000,
+                breaker_pause: s(10),
+            },
+            bounds: Bounds::default(),
+            disk_takes: Duration::ZERO,
+            provider_down_ms: 0..0,
+            course: None,
+        }
+    }
+}
+
+/// What outlives teller's process.
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) books: Arc<Books>,
+    pub(crate) household: Arc<Household>,
+    pub(crate) disk: Arc<Disk>,
+}
+
+/// One process, from the inside.
+pub(crate) struct Life {
+    pub(crate) house: Arc<House>,
+    pub(crate) clock: Clock,
+    pub(crate) books: Arc<Books>,
+    pub(crate) household: Arc<Household>,
+    disk: Arc<Disk>,
+}
+
+impl World {
+    pub(crate) fn new(plan: Plan) -> Self {
+        let household = Household::new(plan.seed, plan.transactions, plan.per_second, plan.manners);
+        Self {
+            books: Books::new(plan.seed, plan.course, plan.provider_down_ms.clone()),
+            household,
+            disk: Arc::new(Disk::new(plan.disk_takes)),
+            plan,
+        }
+    }
+
+    /// Runs one process from `boot_ms` until `script` ends, then drops it as it stands, calls in
+    /// flight included. Says when that was.
+    pub(crate) fn live<F: Future<Output = ()>>(
+        &self,
+        boot_ms: u64,
+        script: impl FnOnce(Life) -> F,
+    ) -> u64 {
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .expect("a runtime")
+        };
+        actix::System::with_tokio_rt(runtime).block_on(async {
+            let life = self.move_in(boot_ms);
+            let clock = life.clock;
+            script(life).await;
+            world_ms(clock)
+        })
+    }
+
+    fn move_in(&self, boot_ms: u64) -> Life {
+        let boot = Timestamp::from_millis(BEGINNING) + Duration::from_millis(boot_ms);
+        let clock = Clock::following_tokio(boot);
+        let provider: Arc<dyn Provider> = Arc::new(VirtualProvider {
+            books: Arc::clone(&self.books),
+            policy: self.plan.policy.clone(),
+            limits: self.plan.limits.clone(),
+            clock,
+        });
+        let house = House::new(
+            Arc::clone(&self.disk) as _,
+            Providers::new(vec![provider], "reference"),
+            Arc::new(Post(Arc::clone(&self.household))),
+            clock,
+            Router::new(1),
+            self.plan.bounds,
+        );
+        Registry::start_shard(&house);
+        for gate in house.gates() {
+            actix::spawn(pump(Arc::clone(gate), house.router.clone()));
+        }
+        let (router, policy) = (house.router.clone(), self.plan.policy.clone());
+        actix::spawn(Arc::clone(&self.household).post_all(router.clone(), policy, clock));
+        actix::spawn(deliver_webhooks(Arc::clone(&self.books), router, clock));
+        Life {
+            house,
+            clock,
+            books: Arc::clone(&self.books),
+            household: Arc::clone(&self.household),
+            disk: Arc::clone(&self.disk),
+        }
+    }
+
+    /// One life, until everybody knows, or until the world has gone on for `at_most`.
+    pub(crate) fn run(&self, at_most: Duration) -> u64 {
+        self.live(0, |life| life.until_content(at_most))
+    }
+}
+
+impl Life {
+    /// Until every app knows an outcome, but not longer than `at_most`.
+    pub(crate) async fn until_content(self, at_most: Duration) {
+        let content = async {
+            while !self.household.is_content() {
+                self.household.heard.notified().await;
+            }
+            // What an app has heard it may still have to be told again, if its answer was lost.
+            while !self.disk.is_quiet() {
+                tokio::time::sleep(s(1)).await;
+            }
+        };
+        // The audit says what is missing.
+        let _ = tokio::time::timeout(at_most, content).await;
+    }
+
+    /// The number of milliseconds since the world began.
+    pub(crate) fn now_ms(&self) -> u64 {
+        world_ms(self.clock)
+    }
+
+    /// Waits until the world's clock says `at_ms`.
+    pub(crate) async fn until(&self, at_ms: u64) {
+        tokio::time::sleep(Duration::from_millis(at_ms.saturating_sub(self.now_ms()))).await;
+    }
+}
+
+/// The provider sends each webhook once, to whoever is there.
+async fn deliver_webhooks(books: Arc<Books>, router: Router, clock: Clock) {
+    let boot_ms = world_ms(clock);
+    loop {
+        match books.next_webhook(world_ms(clock)) {
+            // Nobody was there to take it.
+            Ok(owed) if owed.at_ms < boot_ms => {}
+            Ok(owed) => {
+                let mut key = fixture::key(0);
+                let id: Uuid = owed.reference.parse().expect("a reference is an id");
+                key.id = TransactionId(id);
+                // Whatever the answer is, it is never sent again.
+                let _ = router.webhook(key, None, owed.report()).await;
+            }
+            Err(next_ms) => {
+                let wait =
+                    next_ms.map(|at| Duration::from_millis(at.saturating_sub(world_ms(clock))));
+                let next = async {
+                    match wait {
+                        Some(wait) => tokio::time::sleep(wait).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = next => {}
+                    () = books.owes.notified() => {}
+                }
+            }
+        }
+    }
+}
