@@ -1,7 +1,9 @@
 //! The one integration binary: a module for each thing that is tested.
 
-mod core;
-mod simulation;
-mod tidy;
 mod audit;
+mod behaviour;
+mod core;
 mod kill;
+mod simulation;
+mod support;
+mod tidy;

@@ -173,8 +173,13 @@ impl Gate {
 
     /// Queues for a submission; the permit comes as a message.
     pub fn ask_to_submit(&self, key: &Key) {
-        self.lock().submissions.join(key);
-        self.changed.notify_one();
+        let mut state = self.lock();
+        let first = state.submissions.is_empty();
+        state.submissions.join(key);
+        // Behind others nothing changes for the pump: it waits for what they wait for.
+        if first && state.submissions_out < self.limits.submissions_at_once {
+            self.changed.notify_one();
+        }
     }
 
     /// Queues for an inquiry; the permit comes as a message. Asking again moves it up if by now a
@@ -182,8 +187,12 @@ impl Gate {
     pub fn ask_to_inquire(&self, key: &Key, last_asked: Mono, client_waits: bool) {
         let since = self.clock.mono();
         let doubt = Doubt { key: key.clone(), last_asked, since };
-        self.lock().inquiries.join(doubt, client_waits);
-        self.changed.notify_one();
+        let mut state = self.lock();
+        let first = state.inquiries.is_empty();
+        state.inquiries.join(doubt, client_waits);
+        if first {
+            self.changed.notify_one();
+        }
     }
 
     /// A client began to wait for this transaction.

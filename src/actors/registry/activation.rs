@@ -9,6 +9,7 @@ use actix::{AsyncContext, Context};
 use super::routing::turn_away;
 use super::wakeups::Dormant;
 use super::{Deliver, Registry};
+use crate::actors::messages::Call;
 use crate::actors::transaction::{MAILBOX, Opening};
 use crate::ports::JournalError;
 use crate::transaction::{Key, Record, Transaction, Volatile};
@@ -58,10 +59,20 @@ impl Registry {
             Ok(transaction) => Box::new(transaction),
             Err(why) => {
                 tracing::error!(%key, %why, "history unreadable");
-                buffered.into_iter().for_each(|deliver| turn_away(deliver.call, &why));
+                // A permit is dropped, not put back: it would come again at once. Whoever held it asks
+                // anew, as after a restart.
+                let permitted = |deliver: &Deliver| matches!(deliver.call, Call::Granted(_));
+                let asks_anew = buffered.iter().any(permitted);
+                buffered
+                    .into_iter()
+                    .for_each(|deliver| deliver.call.answer_unavailable(&why));
                 if let Some(dormant) = dormant {
-                    let due = self.house.clock.mono() + UNREADABLE_PAUSE;
-                    self.wakeups.put(key.clone(), Dormant { due, ..dormant });
+                    let again = Dormant {
+                        due: self.house.clock.mono() + UNREADABLE_PAUSE,
+                        volatile: dormant.volatile.filter(|_| !asks_anew),
+                        ..dormant
+                    };
+                    self.wakeups.put(key.clone(), again);
                 }
                 return;
             }

@@ -76,13 +76,28 @@ impl Registry {
         if panicked {
             if self.crashes.note(key, self.house.clock.mono()) {
                 tracing::error!(%key, "panic survived, rebuilding from the journal");
-                self.activate(key, ctx);
+                self.rebuild(key, ctx);
             } else {
                 tracing::error!(%key, "put aside after repeated panics");
             }
         } else if ours && !matches!(self.house.journal.health(), JournalHealth::Failed(_)) {
             // It gave up because the journal holds something else than it thought, or holds nothing.
-            self.activate(key, ctx);
+            self.rebuild(key, ctx);
         }
+    }
+
+    /// Brings back what stopped. It is remembered as due first: a history that can't be read now is
+    /// tried again.
+    fn rebuild(&mut self, key: &Key, ctx: &mut Context<Self>) {
+        let under_way = self.live.contains_key(key) || self.activating.contains_key(key);
+        if !under_way && !self.crashes.is_quarantined(key) {
+            let dormant = Dormant {
+                due: self.house.clock.mono(),
+                volatile: None,
+                activations: 0,
+            };
+            self.wakeups.put(key.clone(), dormant);
+        }
+        self.activate(key, ctx);
     }
 }

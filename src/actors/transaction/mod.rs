@@ -190,6 +190,11 @@ impl Handler<Deliver> for TransactionActor {
     fn handle(&mut self, deliver: Deliver, ctx: &mut Self::Context) {
         self.handled += 1;
         self.last_active = self.house.clock.mono();
+        // The registry had counted this message when it decided about a departure: it says "stay", and
+        // in a full mailbox even that would get lost.
+        if std::mem::take(&mut self.leaving) {
+            self.set_alarm(ctx);
+        }
         self.answer(deliver.call, deliver.place, ctx);
     }
 }

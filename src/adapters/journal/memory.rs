@@ -146,7 +146,10 @@ impl Inner {
             let app = query.app.as_deref();
             app.is_none_or(|app| app == summary.key.app.as_str())
                 && query.status.is_none_or(|status| status == summary.status)
-                && query.provider.as_ref().is_none_or(|one| *one == summary.provider)
+                && query
+                    .provider
+                    .as_ref()
+                    .is_none_or(|one| *one == summary.provider)
                 && (!query.needs_review || summary.needs_review)
         };
         let mut found = self
@@ -238,7 +241,10 @@ mod tests {
         let second = life.unknown();
         let refused = journal.append(second.clone()).await;
         assert_eq!(refused, Err(AppendError::VersionConflict));
-        assert_eq!(journal.append(first.clone()).await, Ok(Committed { sequence: 1 }));
+        assert_eq!(
+            journal.append(first.clone()).await,
+            Ok(Committed { sequence: 1 })
+        );
         assert_eq!(journal.append(first).await, Err(AppendError::Exists));
         assert_eq!(journal.append(second).await, Ok(Committed { sequence: 2 }));
         let loaded = journal.load(&life.transaction.key).await;
@@ -260,7 +266,13 @@ mod tests {
         assert_eq!(journal.load(&key("shop", 1)).await, Ok(None));
         journal.resume();
         assert_eq!(duplicate.await, Err(AppendError::Exists));
-        assert!(journal.load(&key("shop", 1)).await.expect("readable").is_some());
+        assert!(
+            journal
+                .load(&key("shop", 1))
+                .await
+                .expect("readable")
+                .is_some()
+        );
     }
 
     #[tokio::test]
@@ -281,7 +293,10 @@ mod tests {
         let first = journal.list(query.clone()).await.expect("readable");
         let cursor = first.next;
         assert!(cursor.is_some());
-        let second = journal.list(ListQuery { cursor, ..query }).await.expect("readable");
+        let second = journal
+            .list(ListQuery { cursor, ..query })
+            .await
+            .expect("readable");
         assert_eq!(second.next, None);
         let ids = first.rows.iter().chain(&second.rows).map(|row| row.key.id);
         assert!(ids.eq([5, 4, 2, 1].map(|n| key("shop", n).id)));
@@ -295,7 +310,10 @@ mod tests {
     async fn unmatched_webhooks_are_kept_once() {
         let journal = MemoryJournal::new();
         for event in ["a", "b", "a"] {
-            assert_eq!(journal.keep_unmatched(unmatched("bank", event)).await, Ok(()));
+            assert_eq!(
+                journal.keep_unmatched(unmatched("bank", event)).await,
+                Ok(())
+            );
         }
         assert_eq!(journal.unmatched().len(), 2);
     }

@@ -51,6 +51,9 @@ pub(super) const EXPIRED: &str =
 pub(super) fn unrenderable(mut step: Step<'_>, why: String) -> Result<Decision, Ignored> {
     match step.next.state {
         State::Accepted | State::BackingOff { .. } => {
+            if step.next.volatile.submission != Errand::Queued {
+                return Err(Ignored::Stale);
+            }
             step.next.volatile.submission = Errand::Idle;
             let reason = format!("the provider's profile can't make a request of it: {why}");
             step.enter_failed(

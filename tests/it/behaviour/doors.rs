@@ -19,28 +19,116 @@ async fn a_request_that_is_not_as_it_should_be_is_refused_by_name() {
         (json!("text"), "invalid_field", "", "object"),
         (json!({"id": 7}), "invalid_field", "/id", "a number"),
         (json!({"id": "order-7"}), "invalid_field", "/id", "UUID"),
-        (json!({"id": "00000000-0000-0000-0000-000000000000"}), "invalid_field", "/id", "nil"),
-        (json!({"id": id, "provider": "nobody"}), "invalid_field", "/provider", "reference"),
-        (json!({"id": id, "provider": 1}), "invalid_field", "/provider", "a number"),
-        (json!({"id": id, "amount": 5}), "invalid_field", "/amount", "currency"),
-        (json!({"id": id, "amount": {"value": 1.5, "currency": "EUR"}}), "invalid_field", "/amount/value", "1.5"),
-        (json!({"id": id, "amount": {"value": -1, "currency": "EUR"}}), "invalid_field", "/amount/value", "negative"),
-        (json!({"id": id, "amount": {"value": "1", "currency": "EUR"}}), "invalid_field", "/amount/value", "a string"),
-        (json!({"id": id, "amount": {"value": 1, "currency": "eur"}}), "invalid_field", "/amount/currency", "ISO 4217"),
-        (json!({"id": id, "amount": {"value": 1}}), "invalid_field", "/amount/currency", "missing"),
-        (json!({"id": id, "amount": {"value": 1, "currency": "EUR", "x": 1}}), "invalid_field", "/amount/x", "neither"),
-        (json!({"id": id, "submit_by": "tomorrow"}), "invalid_field", "/submit_by", "RFC 3339"),
-        (json!({"id": id, "submit_by": 1}), "invalid_field", "/submit_by", "RFC 3339"),
-        (json!({"id": id, "payload": [1]}), "invalid_field", "/payload", "an array"),
-        (json!({"id": id, "payload": deep}), "invalid_field", "/payload", "deep"),
-        (json!({"id": id, "submit_bye": "x"}), "invalid_field", "/submit_bye", "did you mean \"submit_by\""),
-        (json!({"id": id, "Payload": {}}), "invalid_field", "/Payload", "did you mean \"payload\""),
-        (json!({"id": id, "card_number": "x"}), "invalid_field", "/card_number", "belongs into \"payload\""),
+        (
+            json!({"id": "00000000-0000-0000-0000-000000000000"}),
+            "invalid_field",
+            "/id",
+            "nil",
+        ),
+        (
+            json!({"id": id, "provider": "nobody"}),
+            "invalid_field",
+            "/provider",
+            "reference",
+        ),
+        (
+            json!({"id": id, "provider": 1}),
+            "invalid_field",
+            "/provider",
+            "a number",
+        ),
+        (
+            json!({"id": id, "amount": 5}),
+            "invalid_field",
+            "/amount",
+            "currency",
+        ),
+        (
+            json!({"id": id, "amount": {"value": 1.5, "currency": "EUR"}}),
+            "invalid_field",
+            "/amount/value",
+            "1.5",
+        ),
+        (
+            json!({"id": id, "amount": {"value": -1, "currency": "EUR"}}),
+            "invalid_field",
+            "/amount/value",
+            "negative",
+        ),
+        (
+            json!({"id": id, "amount": {"value": "1", "currency": "EUR"}}),
+            "invalid_field",
+            "/amount/value",
+            "a string",
+        ),
+        (
+            json!({"id": id, "amount": {"value": 1, "currency": "eur"}}),
+            "invalid_field",
+            "/amount/currency",
+            "ISO 4217",
+        ),
+        (
+            json!({"id": id, "amount": {"value": 1}}),
+            "invalid_field",
+            "/amount/currency",
+            "missing",
+        ),
+        (
+            json!({"id": id, "amount": {"value": 1, "currency": "EUR", "x": 1}}),
+            "invalid_field",
+            "/amount/x",
+            "neither",
+        ),
+        (
+            json!({"id": id, "submit_by": "tomorrow"}),
+            "invalid_field",
+            "/submit_by",
+            "RFC 3339",
+        ),
+        (
+            json!({"id": id, "submit_by": 1}),
+            "invalid_field",
+            "/submit_by",
+            "RFC 3339",
+        ),
+        (
+            json!({"id": id, "payload": [1]}),
+            "invalid_field",
+            "/payload",
+            "an array",
+        ),
+        (
+            json!({"id": id, "payload": deep}),
+            "invalid_field",
+            "/payload",
+            "deep",
+        ),
+        (
+            json!({"id": id, "submit_bye": "x"}),
+            "invalid_field",
+            "/submit_bye",
+            "did you mean \"submit_by\"",
+        ),
+        (
+            json!({"id": id, "Payload": {}}),
+            "invalid_field",
+            "/Payload",
+            "did you mean \"payload\"",
+        ),
+        (
+            json!({"id": id, "card_number": "x"}),
+            "invalid_field",
+            "/card_number",
+            "belongs into \"payload\"",
+        ),
     ];
     for (body, code, pointer, word) in &cases {
         for door in ["/v1/transactions", "/transaction"] {
             let problem = rig.client.post(door, body).await.expect_problem(400, code);
-            assert_eq!(problem["errors"][0]["pointer"], *pointer, "{body}: {problem}");
+            assert_eq!(
+                problem["errors"][0]["pointer"], *pointer,
+                "{body}: {problem}"
+            );
             let detail = problem["detail"].as_str().unwrap_or_default();
             assert!(detail.contains(word), "{body}: {detail}");
         }
@@ -53,13 +141,29 @@ async fn a_request_that_is_not_as_it_should_be_is_refused_by_name() {
 #[tokio::test]
 async fn what_is_no_json_is_refused() {
     let rig = Rig::start().await;
-    for body in ["", "{", "{\"id\":", "nope", "\u{feff}{}", "{} {}", "{\"id\": \"\\ud800\"}"] {
-        let answer = rig.client.post_text("/v1/transactions", body.to_owned(), &[]).await;
+    for body in [
+        "",
+        "{",
+        "{\"id\":",
+        "nope",
+        "\u{feff}{}",
+        "{} {}",
+        "{\"id\": \"\\ud800\"}",
+    ] {
+        let answer = rig
+            .client
+            .post_text("/v1/transactions", body.to_owned(), &[])
+            .await;
         answer.expect_problem(400, "malformed_json");
     }
     let request = rig.client.request(Method::POST, "/v1/transactions");
     let bytes = vec![b'{', b'"', 0xff, b'"', b':', b'1', b'}'];
-    let answer = Client::send(request.header("content-type", "application/json").body(bytes)).await;
+    let answer = Client::send(
+        request
+            .header("content-type", "application/json")
+            .body(bytes),
+    )
+    .await;
     answer.expect_problem(400, "malformed_json");
 }
 
@@ -68,18 +172,30 @@ async fn a_body_has_to_be_declared_as_json() {
     let rig = Rig::start().await;
     let body = json!({"id": new_id(), "payload": {"script": {}}}).to_string();
     let with_type = |declared: Option<&'static str>| {
-        let request = rig.client.request(Method::POST, "/v1/transactions").body(body.clone());
+        let request = rig
+            .client
+            .request(Method::POST, "/v1/transactions")
+            .body(body.clone());
         match declared {
             Some(declared) => request.header("content-type", declared),
             None => request,
         }
     };
-    for declared in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("json")] {
+    for declared in [
+        None,
+        Some("text/plain"),
+        Some("application/x-www-form-urlencoded"),
+        Some("json"),
+    ] {
         let answer = Client::send(with_type(declared)).await;
         let problem = answer.expect_problem(415, "unsupported_media_type");
         assert_eq!(problem["errors"][0]["pointer"], "header:Content-Type");
     }
-    for declared in ["application/json; charset=utf-8", "Application/JSON", "application/vnd.shop+json"] {
+    for declared in [
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/vnd.shop+json",
+    ] {
         let answer = Client::send(with_type(Some(declared))).await;
         assert!(matches!(answer.status, 200 | 202), "{declared}: {answer:?}");
     }
@@ -90,20 +206,54 @@ async fn a_body_has_to_be_declared_as_json() {
 #[tokio::test]
 async fn unknown_paths_and_ids_get_404() {
     let rig = Rig::start().await;
-    for path in ["/", "/v1", "/v1/transaction", "/v2/transactions", "/transaction/", "/v1/transactions/a/b/c"] {
-        rig.client.get(path).await.expect_problem(404, "no_such_path");
-        rig.client.post(path, &json!({})).await.expect_problem(404, "no_such_path");
+    for path in [
+        "/",
+        "/v1",
+        "/v1/transaction",
+        "/v2/transactions",
+        "/transaction/",
+        "/v1/transactions/a/b/c",
+    ] {
+        rig.client
+            .get(path)
+            .await
+            .expect_problem(404, "no_such_path");
+        rig.client
+            .post(path, &json!({}))
+            .await
+            .expect_problem(404, "no_such_path");
     }
     let id = new_id();
-    for path in [format!("/v1/transactions/{id}"), format!("/v1/transactions/{id}/events"), format!("/v1/actors/{id}")] {
-        let problem = rig.client.get(&path).await.expect_problem(404, "unknown_transaction");
-        assert!(problem["detail"].as_str().unwrap_or_default().contains(&id), "{problem}");
+    for path in [
+        format!("/v1/transactions/{id}"),
+        format!("/v1/transactions/{id}/events"),
+        format!("/v1/actors/{id}"),
+    ] {
+        let problem = rig
+            .client
+            .get(&path)
+            .await
+            .expect_problem(404, "unknown_transaction");
+        assert!(
+            problem["detail"].as_str().unwrap_or_default().contains(&id),
+            "{problem}"
+        );
     }
     for command in ["cancel", "inquire"] {
-        rig.client.act(&id, command, &json!({})).await.expect_problem(404, "unknown_transaction");
+        rig.client
+            .act(&id, command, &json!({}))
+            .await
+            .expect_problem(404, "unknown_transaction");
     }
-    for path in ["/v1/transactions/7", "/v1/transactions/7/events", "/v1/actors/7"] {
-        rig.client.get(path).await.expect_problem(400, "invalid_field");
+    for path in [
+        "/v1/transactions/7",
+        "/v1/transactions/7/events",
+        "/v1/actors/7",
+    ] {
+        rig.client
+            .get(path)
+            .await
+            .expect_problem(400, "invalid_field");
     }
 }
 
@@ -140,8 +290,16 @@ async fn a_wrong_method_is_told_the_right_ones() {
 #[tokio::test]
 async fn every_problem_has_a_trace_of_its_own() {
     let rig = Rig::start().await;
-    let first = rig.client.get("/nowhere").await.expect_problem(404, "no_such_path");
-    let second = rig.client.get("/nowhere").await.expect_problem(404, "no_such_path");
+    let first = rig
+        .client
+        .get("/nowhere")
+        .await
+        .expect_problem(404, "no_such_path");
+    let second = rig
+        .client
+        .get("/nowhere")
+        .await
+        .expect_problem(404, "no_such_path");
     assert_ne!(first["trace_id"], second["trace_id"]);
     assert_ne!(first["instance"], second["instance"]);
     assert_eq!(first["type"], second["type"]);
@@ -166,8 +324,16 @@ async fn acts_and_lists_name_the_field_that_is_wrong() {
     ] {
         let mut body = whole.clone();
         body[field] = value;
-        let problem = rig.client.act(&id, command, &body).await.expect_problem(400, "invalid_field");
-        assert_eq!(problem["errors"][0]["pointer"], format!("/{field}"), "{problem}");
+        let problem = rig
+            .client
+            .act(&id, command, &body)
+            .await
+            .expect_problem(400, "invalid_field");
+        assert_eq!(
+            problem["errors"][0]["pointer"],
+            format!("/{field}"),
+            "{problem}"
+        );
     }
     for (query, pointer) in [
         ("limit=0", "query:limit"),

@@ -32,9 +32,15 @@ fn sized(id: &str, bytes: usize) -> String {
 async fn a_body_over_the_limit_gets_413_however_it_is_sent() {
     let rig = start_small().await;
     let (fits, over) = (new_id(), new_id());
-    let answer = rig.client.post_text("/v1/transactions", sized(&fits, LIMIT), &[]).await;
+    let answer = rig
+        .client
+        .post_text("/v1/transactions", sized(&fits, LIMIT), &[])
+        .await;
     assert_eq!(answer.status, 202, "{answer:?}");
-    let answer = rig.client.post_text("/v1/transactions", sized(&over, LIMIT + 1), &[]).await;
+    let answer = rig
+        .client
+        .post_text("/v1/transactions", sized(&over, LIMIT + 1), &[])
+        .await;
     answer.expect_problem(413, "body_too_large");
     let body = sized(&over, LIMIT + 1);
     let mut chunked = Raw::connect(&rig.client.url).await;
@@ -43,7 +49,10 @@ async fn a_body_over_the_limit_gets_413_however_it_is_sent() {
     assert!(chunked.write(head).await);
     for chunk in body.as_bytes().chunks(500) {
         let chunk = String::from_utf8_lossy(chunk);
-        if !chunked.write(&format!("{:x}\r\n{chunk}\r\n", chunk.len())).await {
+        if !chunked
+            .write(&format!("{:x}\r\n{chunk}\r\n", chunk.len()))
+            .await
+        {
             break;
         }
     }
@@ -88,7 +97,10 @@ async fn slow_heads_hold_nobody_up_and_are_cut() {
     let mut slow = Vec::new();
     for _ in 0..SLOW_CLIENTS {
         let mut raw = Raw::connect(&rig.client.url).await;
-        assert!(raw.write("POST /v1/transactions HTTP/1.1\r\nhost: tel").await);
+        assert!(
+            raw.write("POST /v1/transactions HTTP/1.1\r\nhost: tel")
+                .await
+        );
         slow.push(raw);
     }
     serve_meanwhile_and_cut(&rig, slow, "408").await;
@@ -126,15 +138,21 @@ async fn a_client_that_hangs_up_loses_nothing_that_was_accepted() {
         let id = new_id();
         let body = payment(&id, json!({})).to_string();
         let mut raw = Raw::connect(&rig.client.url).await;
-        let head = "POST /v1/transactions HTTP/1.1\r\nhost: teller\r\ncontent-type: application/json";
+        let head =
+            "POST /v1/transactions HTTP/1.1\r\nhost: teller\r\ncontent-type: application/json";
         let length = body.len();
-        assert!(raw.write(&format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}")).await);
+        assert!(
+            raw.write(&format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}"))
+                .await
+        );
         drop(raw);
         ids.push(id);
     }
     // Whether each was accepted is teller's affair; that it is whole if it was, is ours.
     for id in &ids {
-        let request = rig.client.request(Method::GET, &format!("/v1/transactions/{id}"));
+        let request = rig
+            .client
+            .request(Method::GET, &format!("/v1/transactions/{id}"));
         if Client::send(request).await.status == 200 {
             rig.audit(id).await;
         }

@@ -16,7 +16,11 @@ async fn post_at_once(rig: &Rig, door: &str, bodies: &[Value]) -> Vec<Answer> {
 fn expect_a_view(answer: &Answer, id: &str) {
     let view = answer.json();
     assert_eq!(view["id"], id, "{answer:?}");
-    let expected = if crate::support::is_final(&view) { 200 } else { 202 };
+    let expected = if crate::support::is_final(&view) {
+        200
+    } else {
+        202
+    };
     assert_eq!(answer.status, expected, "{answer:?}");
 }
 
@@ -64,7 +68,10 @@ async fn of_two_payloads_at_once_exactly_one_wins() {
         rig.audit(&id).await;
         let posts = rig.posts(&id);
         assert_eq!(posts.len(), 1, "{posts:?}");
-        assert_eq!(posts[0].payload["n"], winner, "the provider got another payload");
+        assert_eq!(
+            posts[0].payload["n"], winner,
+            "the provider got another payload"
+        );
     }
 }
 
@@ -81,9 +88,17 @@ async fn an_app_that_taps_twice_pays_once_and_is_told_once() {
     assert!(matches!(answer.status, 200 | 202), "{answer:?}");
     let sent = rig.app().sent();
     assert_eq!(sent[0].times, 2);
-    let statuses: Vec<u16> = sent[0].answers.iter().flatten().map(|answer| answer.status).collect();
+    let statuses: Vec<u16> = sent[0]
+        .answers
+        .iter()
+        .flatten()
+        .map(|answer| answer.status)
+        .collect();
     assert_eq!(statuses.len(), 2);
-    assert!(statuses.iter().all(|status| matches!(status, 200 | 202)), "{sent:?}");
+    assert!(
+        statuses.iter().all(|status| matches!(status, 200 | 202)),
+        "{sent:?}"
+    );
     rig.audit(&id).await;
     let notification = eventually("acknowledged", || async {
         let notification = rig.client.inspect(&id).await["notification"].clone();
@@ -101,11 +116,17 @@ async fn a_final_transaction_is_replayed_with_200() {
     let rig = Rig::start().await;
     let id = new_id();
     let first = rig.client.pay(&id, json!({"status": "declined"})).await;
-    assert_eq!(first.header("location"), Some(format!("/v1/transactions/{id}").as_str()));
+    assert_eq!(
+        first.header("location"),
+        Some(format!("/v1/transactions/{id}").as_str())
+    );
     assert!(!first.is_replay());
     let view = rig.client.wait_until_final(&id).await;
     for door in DOORS {
-        let again = rig.client.post(door, &payment(&id, json!({"status": "declined"}))).await;
+        let again = rig
+            .client
+            .post(door, &payment(&id, json!({"status": "declined"})))
+            .await;
         assert_eq!((again.status, again.is_replay()), (200, true), "{again:?}");
         assert_eq!(again.json(), view);
     }
@@ -128,7 +149,10 @@ async fn a_replay_finds_its_transaction_over_a_restart() {
     let again = rig.client.pay(&open, hangs).await;
     assert!(again.is_replay(), "{again:?}");
     expect_a_view(&again, &open);
-    rig.client.pay(&done, json!({"status": "declined"})).await.expect_problem(422, "other_payload");
+    rig.client
+        .pay(&done, json!({"status": "declined"}))
+        .await
+        .expect_problem(422, "other_payload");
     for id in [&done, &open] {
         rig.audit(id).await;
         assert_eq!(rig.posts(id).len(), 1);
@@ -152,7 +176,11 @@ async fn another_payload_is_refused_and_changes_nothing() {
     ];
     for body in other {
         for door in DOORS {
-            let problem = rig.client.post(door, &body).await.expect_problem(422, "other_payload");
+            let problem = rig
+                .client
+                .post(door, &body)
+                .await
+                .expect_problem(422, "other_payload");
             assert_eq!(problem["errors"][0]["pointer"], "/id");
         }
     }
@@ -166,8 +194,13 @@ async fn spelling_makes_no_other_payload() {
     let id = new_id();
     let spellings = [
         format!(r#"{{"id":"{id}","payload":{{"a":1,"b":[true,"é"],"script":{{}}}}}}"#),
-        format!(r#" {{ "payload" : {{ "script":{{}}, "b":[ true , "\u00e9" ], "a":1.0 }} , "id":"{id}" }} "#),
-        format!(r#"{{"id":"{}","payload":{{"b":[true,"é"],"a":1e0,"script":{{}}}}}}"#, id.to_uppercase()),
+        format!(
+            r#" {{ "payload" : {{ "script":{{}}, "b":[ true , "\u00e9" ], "a":1.0 }} , "id":"{id}" }} "#
+        ),
+        format!(
+            r#"{{"id":"{}","payload":{{"b":[true,"é"],"a":1e0,"script":{{}}}}}}"#,
+            id.to_uppercase()
+        ),
     ];
     for (index, body) in spellings.into_iter().enumerate() {
         let answer = rig.client.post_text("/v1/transactions", body, &[]).await;
@@ -187,7 +220,9 @@ async fn a_key_without_an_id_names_the_transaction_quoted_or_bare() {
     let post = |rig: &Rig, key: String| {
         let (client, body) = (rig.client.clone(), body.clone());
         async move {
-            client.post_with("/v1/transactions", &body, &[("idempotency-key", &key)]).await
+            client
+                .post_with("/v1/transactions", &body, &[("idempotency-key", &key)])
+                .await
         }
     };
     let key = format!("order-{}", new_id());
@@ -218,16 +253,31 @@ async fn an_id_decides_and_must_not_be_another_than_the_keys() {
     let key = new_id();
     let header = [("idempotency-key", key.as_str())];
     let without_id = json!({"payload": {"script": {}}});
-    let named = rig.client.post_with("/v1/transactions", &without_id, &header).await;
+    let named = rig
+        .client
+        .post_with("/v1/transactions", &without_id, &header)
+        .await;
     let named = named.json()["id"].as_str().expect("an id").to_owned();
     let other = new_id();
-    let refused = rig.client.post_with("/v1/transactions", &payment(&other, json!({})), &header).await;
+    let refused = rig
+        .client
+        .post_with("/v1/transactions", &payment(&other, json!({})), &header)
+        .await;
     refused.expect_problem(422, "key_of_another_transaction");
-    rig.client.get(&format!("/v1/transactions/{other}")).await.expect_problem(404, "unknown_transaction");
-    let same = rig.client.post_with("/v1/transactions", &payment(&named, json!({})), &header).await;
+    rig.client
+        .get(&format!("/v1/transactions/{other}"))
+        .await
+        .expect_problem(404, "unknown_transaction");
+    let same = rig
+        .client
+        .post_with("/v1/transactions", &payment(&named, json!({})), &header)
+        .await;
     assert!(same.is_replay(), "{same:?}");
     let fresh = [("idempotency-key", "never-used-before")];
-    let accepted = rig.client.post_with("/v1/transactions", &payment(&other, json!({})), &fresh).await;
+    let accepted = rig
+        .client
+        .post_with("/v1/transactions", &payment(&other, json!({})), &fresh)
+        .await;
     expect_a_view(&accepted, &other);
     for id in [&named, &other] {
         rig.audit(id).await;
@@ -241,9 +291,18 @@ async fn an_illegal_key_is_refused_before_anything_is_kept() {
     let id = new_id();
     for key in ["\"open", "two words", "\"\"", &"k".repeat(256)] {
         let header = [("idempotency-key", key)];
-        let answer = rig.client.post_with("/v1/transactions", &payment(&id, json!({})), &header).await;
+        let answer = rig
+            .client
+            .post_with("/v1/transactions", &payment(&id, json!({})), &header)
+            .await;
         let problem = answer.expect_problem(400, "invalid_field");
-        assert_eq!(problem["errors"][0]["pointer"], "header:Idempotency-Key", "{key}");
+        assert_eq!(
+            problem["errors"][0]["pointer"], "header:Idempotency-Key",
+            "{key}"
+        );
     }
-    rig.client.get(&format!("/v1/transactions/{id}")).await.expect_problem(404, "unknown_transaction");
+    rig.client
+        .get(&format!("/v1/transactions/{id}"))
+        .await
+        .expect_problem(404, "unknown_transaction");
 }

@@ -13,7 +13,9 @@ async fn gate(rig: &Rig) -> Value {
 async fn wait_for_the_breaker(rig: &Rig) {
     eventually("the breaker opens", || async {
         let gate = gate(rig).await;
-        gate["breaker_opened_total"].as_u64().filter(|opened| *opened > 0)
+        gate["breaker_opened_total"]
+            .as_u64()
+            .filter(|opened| *opened > 0)
     })
     .await;
 }
@@ -69,7 +71,10 @@ async fn an_outage_outlives_a_restart_of_teller() {
 #[tokio::test]
 async fn dropped_connections_are_doubts_and_end_after_the_window() {
     let rig = Rig::start().await;
-    let down = Faults { down: true, ..Faults::default() };
+    let down = Faults {
+        down: true,
+        ..Faults::default()
+    };
     rig.mock().set_faults(down).expect("legal");
     let id = new_id();
     rig.client.paid(&id, json!({})).await;
@@ -78,7 +83,11 @@ async fn dropped_connections_are_doubts_and_end_after_the_window() {
     rig.mock().set_faults(Faults::default()).expect("legal");
     let view = rig.audit(&id).await;
     assert_eq!(view["attempts"], 2, "{view}");
-    assert_eq!(rig.posts(&id).len(), 1, "the first never reached the provider's hands");
+    assert_eq!(
+        rig.posts(&id).len(),
+        1,
+        "the first never reached the provider's hands"
+    );
 }
 
 #[tokio::test]
@@ -86,13 +95,30 @@ async fn doubts_survive_an_outage_of_the_status_api() {
     let rig = Rig::start().await;
     let ids: Vec<String> = (0..12).map(|_| new_id()).collect();
     for id in &ids {
-        rig.client.paid(id, json!({"answer": "timeout", "answer_after_ms": 2_000, "ghost_after_ms": 5_000})).await;
+        rig.client
+            .paid(
+                id,
+                json!({"answer": "timeout", "answer_after_ms": 2_000, "ghost_after_ms": 5_000}),
+            )
+            .await;
     }
     for id in &ids {
         eventually("posted", || async { rig.posts(id).pop() }).await;
     }
-    rig.mock().set_faults(Faults { down: true, ..Faults::default() }).expect("legal");
-    wait_for_the_breaker(&rig).await;
+    rig.mock()
+        .set_faults(Faults {
+            down: true,
+            ..Faults::default()
+        })
+        .expect("legal");
+    // The 504s are failures in a row already; a few inquiries have to fail as well.
+    eventually("inquiries fail", || async {
+        let failed = gate(&rig).await["failed_in_a_row"].clone();
+        failed
+            .as_u64()
+            .filter(|failed| *failed > ids.len() as u64 + 2)
+    })
+    .await;
     rig.mock().set_faults(Faults::default()).expect("legal");
     for id in &ids {
         let view = rig.audit(id).await;

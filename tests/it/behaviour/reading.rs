@@ -24,11 +24,21 @@ async fn an_etag_is_the_version_and_saves_the_body() {
     let etag = whole.header("etag").expect("an ETag").to_owned();
     assert_eq!(etag, format!("\"v{}\"", whole.json()["version"]));
     for known in [etag.clone(), format!("\"v1\", {etag}"), "*".to_owned()] {
-        let same = rig.client.get_with(&path, &[("if-none-match", &known)]).await;
-        assert_eq!((same.status, same.text.as_str()), (304, ""), "{known}: {same:?}");
+        let same = rig
+            .client
+            .get_with(&path, &[("if-none-match", &known)])
+            .await;
+        assert_eq!(
+            (same.status, same.text.as_str()),
+            (304, ""),
+            "{known}: {same:?}"
+        );
         assert_eq!(same.header("etag"), Some(etag.as_str()));
     }
-    let older = rig.client.get_with(&path, &[("if-none-match", "\"v1\"")]).await;
+    let older = rig
+        .client
+        .get_with(&path, &[("if-none-match", "\"v1\"")])
+        .await;
     assert_eq!((older.status, older.json()), (200, whole.json()));
     let replay = rig.client.pay(&id, json!({})).await;
     assert_eq!(replay.header("etag"), Some(etag.as_str()));
@@ -41,11 +51,17 @@ async fn a_post_that_prefers_to_wait_is_answered_with_the_outcome() {
     let rig = Rig::start().await;
     let id = new_id();
     let waits = [("prefer", "respond-async, wait=20")];
-    let answer = rig.client.post_with("/v1/transactions", &payment(&id, slow()), &waits).await;
+    let answer = rig
+        .client
+        .post_with("/v1/transactions", &payment(&id, slow()), &waits)
+        .await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.json()["status"], "completed");
     assert_eq!(answer.header("preference-applied"), Some("wait"));
-    let replay = rig.client.post_with("/v1/transactions", &payment(&id, slow()), &waits).await;
+    let replay = rig
+        .client
+        .post_with("/v1/transactions", &payment(&id, slow()), &waits)
+        .await;
     assert_eq!((replay.status, replay.is_replay()), (200, true));
 }
 
@@ -55,11 +71,17 @@ async fn a_wait_that_ends_before_the_outcome_is_answered_with_202() {
     let id = new_id();
     let waits = [("prefer", "wait=1")];
     let body = payment(&id, json!({"answer_after_ms": 20_000}));
-    let answer = rig.client.post_with("/v1/transactions", &body, &waits).await;
+    let answer = rig
+        .client
+        .post_with("/v1/transactions", &body, &waits)
+        .await;
     assert_eq!(answer.status, 202, "{answer:?}");
     assert_eq!(answer.json()["status"], "pending");
     assert_eq!(answer.header("preference-applied"), Some("wait"));
-    let unwaited = rig.client.pay(&id, json!({"answer_after_ms": 20_000})).await;
+    let unwaited = rig
+        .client
+        .pay(&id, json!({"answer_after_ms": 20_000}))
+        .await;
     assert_eq!(unwaited.header("preference-applied"), None);
     rig.audit(&id).await;
 }
@@ -68,10 +90,21 @@ async fn a_wait_that_ends_before_the_outcome_is_answered_with_202() {
 async fn a_long_poll_wakes_up_on_the_next_change() {
     let rig = Rig::start().await;
     let id = new_id();
-    rig.client.paid(&id, json!({"answer": "timeout", "answer_after_ms": 10_000, "ghost_after_ms": 60_000})).await;
+    rig.client
+        .paid(
+            &id,
+            json!({"answer": "timeout", "answer_after_ms": 10_000, "ghost_after_ms": 60_000}),
+        )
+        .await;
     let path = format!("/v1/transactions/{id}");
     let mut versions = Vec::new();
-    let mut etag = rig.client.get(&path).await.header("etag").expect("an ETag").to_owned();
+    let mut etag = rig
+        .client
+        .get(&path)
+        .await
+        .header("etag")
+        .expect("an ETag")
+        .to_owned();
     loop {
         let headers = [("if-none-match", etag.as_str()), ("prefer", "wait=30")];
         let changed = rig.client.get_with(&path, &headers).await;
@@ -112,7 +145,13 @@ async fn a_long_poll_without_news_ends_with_304() {
     rig.client.paid(&id, json!({})).await;
     rig.client.wait_until_final(&id).await;
     let path = format!("/v1/transactions/{id}");
-    let etag = rig.client.get(&path).await.header("etag").expect("an ETag").to_owned();
+    let etag = rig
+        .client
+        .get(&path)
+        .await
+        .header("etag")
+        .expect("an ETag")
+        .to_owned();
     let headers = [("if-none-match", etag.as_str()), ("prefer", "wait=1")];
     let answer = rig.client.get_with(&path, &headers).await;
     assert_eq!((answer.status, answer.text.as_str()), (304, ""));
@@ -136,7 +175,11 @@ async fn a_list_is_filtered_and_read_page_by_page() {
     for id in completed.union(&declined) {
         rig.client.wait_until_final(id).await;
     }
-    for (status, expected) in [("completed", &completed), ("declined", &declined), ("pending", &BTreeSet::new())] {
+    for (status, expected) in [
+        ("completed", &completed),
+        ("declined", &declined),
+        ("pending", &BTreeSet::new()),
+    ] {
         let query = format!("/v1/transactions?status={status}&provider=reference&limit=3");
         eventually(&format!("{status} are listed"), || async {
             (&follow(&rig.client, &query).await == expected).then_some(())
@@ -146,8 +189,15 @@ async fn a_list_is_filtered_and_read_page_by_page() {
     let all = follow(&rig.client, "/v1/transactions?limit=5&app=shop").await;
     assert_eq!(all.len(), 2 * EACH);
     for nobody in ["provider=acme", "app=other"] {
-        let list = rig.client.get(&format!("/v1/transactions?{nobody}")).await.json();
-        assert_eq!((&list["data"], &list["has_more"]), (&json!([]), &json!(false)));
+        let list = rig
+            .client
+            .get(&format!("/v1/transactions?{nobody}"))
+            .await
+            .json();
+        assert_eq!(
+            (&list["data"], &list["has_more"]),
+            (&json!([]), &json!(false))
+        );
     }
 }
 
@@ -183,7 +233,10 @@ async fn an_actor_says_why_it_is_not_final_and_what_happens_next() {
     let script = json!({"answer": "timeout", "answer_after_ms": 5_000, "ghost_after_ms": 30_000});
     rig.client.paid(&id, script).await;
     let out = rig.client.inspect(&id).await;
-    assert_eq!((&out["state"]["name"], &out["status"]), (&json!("submitting"), &json!("pending")));
+    assert_eq!(
+        (&out["state"]["name"], &out["status"]),
+        (&json!("submitting"), &json!("pending"))
+    );
     assert_eq!(out["attempts"][0]["fate"], "out");
     assert_eq!(out["timers"][0]["timer"], "submission_overdue", "{out}");
     let unknown = eventually("unknown", || async {
@@ -194,15 +247,34 @@ async fn an_actor_says_why_it_is_not_final_and_what_happens_next() {
     let because = unknown["not_final_because"].as_str().unwrap_or_default();
     assert!(because.contains("may have been executed"), "{unknown}");
     assert!(unknown["ghost_window_ends_at"].is_string(), "{unknown}");
-    assert_eq!((&unknown["resident"], &unknown["quarantined"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&unknown["resident"], &unknown["quarantined"]),
+        (&json!(true), &json!(false))
+    );
     let listed = rig.client.get("/v1/actors").await.json();
-    assert!(listed["data"].as_array().expect("a list").iter().any(|actor| actor["id"] == id), "{listed}");
-    assert_eq!(listed["shards"].as_array().expect("a list").len(), 2, "{listed}");
+    assert!(
+        listed["data"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .any(|actor| actor["id"] == id),
+        "{listed}"
+    );
+    assert_eq!(
+        listed["shards"].as_array().expect("a list").len(),
+        2,
+        "{listed}"
+    );
     rig.audit(&id).await;
     let done = rig.client.inspect(&id).await;
     assert_eq!(done["resolution"]["source"], "inquiry", "{done}");
     assert!(done["not_final_because"].is_null(), "{done}");
-    assert!(done["inquiries"].as_u64().is_some_and(|inquiries| inquiries > 0), "{done}");
+    assert!(
+        done["inquiries"]
+            .as_u64()
+            .is_some_and(|inquiries| inquiries > 0),
+        "{done}"
+    );
 }
 
 #[tokio::test]
@@ -221,8 +293,13 @@ async fn actors_are_listed_page_by_page() {
         let page = rig.client.get(&path).await.json();
         let data = page["data"].as_array().expect("a list");
         assert!(data.len() <= 2);
-        seen.extend(data.iter().map(|actor| actor["id"].as_str().expect("an id").to_owned()));
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        seen.extend(
+            data.iter()
+                .map(|actor| actor["id"].as_str().expect("an id").to_owned()),
+        );
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
         path = format!("/v1/actors?limit=2&cursor={cursor}");
     }
     assert_eq!(seen, ids);
@@ -231,8 +308,14 @@ async fn actors_are_listed_page_by_page() {
 #[tokio::test]
 async fn a_node_that_serves_is_live_and_ready_and_shows_its_gates() {
     let rig = Rig::start().await;
-    assert_eq!(rig.client.get("/livez").await.json(), json!({"status": "live"}));
-    assert_eq!(rig.client.get("/readyz").await.json(), json!({"status": "ready"}));
+    assert_eq!(
+        rig.client.get("/livez").await.json(),
+        json!({"status": "live"})
+    );
+    assert_eq!(
+        rig.client.get("/readyz").await.json(),
+        json!({"status": "ready"})
+    );
     let id = new_id();
     rig.client.paid(&id, json!({})).await;
     rig.client.wait_until_final(&id).await;

@@ -29,11 +29,20 @@ impl Stream {
         }
         let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 200);
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         assert_eq!(header("content-type"), Some("text/event-stream"));
         assert_eq!(header("x-accel-buffering"), Some("no"));
         assert_eq!(header("cache-control"), Some("no-store"));
-        Self { response, text: String::new(), comments: 0 }
+        Self {
+            response,
+            text: String::new(),
+            comments: 0,
+        }
     }
 
     /// The next event; comments and the retry hint are passed over.
@@ -97,13 +106,28 @@ fn script() -> Value {
 async fn the_history_is_told_record_by_record() {
     let rig = Rig::start().await;
     let id = new_id();
-    rig.client.paid(&id, json!({"answer": "timeout", "answer_after_ms": 1_000, "ghost_after_ms": 20_000})).await;
+    rig.client
+        .paid(
+            &id,
+            json!({"answer": "timeout", "answer_after_ms": 1_000, "ghost_after_ms": 20_000}),
+        )
+        .await;
     rig.audit(&id).await;
     let history = rig.client.history(&id).await;
-    let versions: Vec<u64> = history.iter().filter_map(|record| record["version"].as_u64()).collect();
+    let versions: Vec<u64> = history
+        .iter()
+        .filter_map(|record| record["version"].as_u64())
+        .collect();
     assert_eq!(versions, (1..=history.len() as u64).collect::<Vec<_>>());
-    let kinds: Vec<&str> = history.iter().filter_map(|record| record["type"].as_str()).collect();
-    assert_eq!(kinds[..3], ["accepted", "attempt_started", "answered"], "{history:?}");
+    let kinds: Vec<&str> = history
+        .iter()
+        .filter_map(|record| record["type"].as_str())
+        .collect();
+    assert_eq!(
+        kinds[..3],
+        ["accepted", "attempt_started", "answered"],
+        "{history:?}"
+    );
     assert_eq!(kinds.last(), Some(&"inquired"), "{history:?}");
 }
 
@@ -145,7 +169,9 @@ async fn a_last_event_that_never_was_neither_floods_nor_silences_the_stream() {
 async fn a_stream_ends_when_teller_drains_and_is_resumed_after_the_restart() {
     let mut rig = Rig::start().await;
     let id = new_id();
-    rig.client.paid(&id, json!({"answer": "hang", "ghost_after_ms": 100_000})).await;
+    rig.client
+        .paid(&id, json!({"answer": "hang", "ghost_after_ms": 100_000}))
+        .await;
     let mut stream = Stream::open(&rig, &id, None).await;
     let last = stream.next().await.id;
     rig.restart_teller().await;

@@ -1,6 +1,8 @@
 //! The disk: the journal in memory, as slow as a disk, which outlives the process.
 
+use std::future::ready;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,6 +18,7 @@ use teller::transaction::{Key, Record};
 pub(crate) struct Disk {
     journal: Arc<MemoryJournal>,
     delay: Duration,
+    unreadable: AtomicUsize,
 }
 
 impl Disk {
@@ -23,6 +26,7 @@ impl Disk {
         Self {
             journal: Arc::new(MemoryJournal::new()),
             delay,
+            unreadable: AtomicUsize::new(0),
         }
     }
 
@@ -33,6 +37,17 @@ impl Disk {
             .expect("memory can be read")
             .rows
             .len()
+    }
+
+    /// Refuses the next `n` appends.
+    pub(crate) fn refuse(&self, n: usize) {
+        let why = "no room".to_owned();
+        self.journal.fail_next(n, AppendError::Unavailable(why));
+    }
+
+    /// Fails the next `n` reads.
+    pub(crate) fn refuse_reads(&self, n: usize) {
+        self.unreadable.store(n, Ordering::Relaxed);
     }
 
     /// Whether nothing remains to be done.
@@ -63,6 +78,13 @@ impl Journal for Disk {
     }
 
     fn load(&self, key: &Key) -> Promise<Result<Option<Vec<Record>>, JournalError>> {
+        let left = |left: usize| left.checked_sub(1);
+        let failed = self
+            .unreadable
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        if failed.is_ok() {
+            return Box::pin(ready(Err(JournalError("a bad sector".to_owned()))));
+        }
         self.journal.load(key)
     }
 

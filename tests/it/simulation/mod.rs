@@ -16,5 +16,6 @@ mod overload;
 mod panics;
 mod passivation;
 mod seed;
+mod storm;
 mod virtual_provider;
 mod world;

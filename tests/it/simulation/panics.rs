@@ -14,7 +14,7 @@ use super::world::{Life, Plan, World};
 use crate::core::fixture::{key, s};
 
 /// Keeps the panics that these tests make on purpose out of the output.
-fn quiet() {
+pub(crate) fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let show = std::panic::take_hook();
@@ -132,4 +132,52 @@ fn three_panics_put_a_transaction_aside_and_harm_no_other() {
     Audit::of(&world).assert_clean(1);
     let end = stored(&world, &key(world.household.arrivals()[5].n)).expect("stored");
     assert!(end.state.is_final());
+}
+
+#[test]
+fn a_rebuild_that_can_not_read_the_journal_is_tried_again() {
+    quiet();
+    let mut plan = Plan::reference(1, 20);
+    plan.course = Some(lost);
+    plan.policy.max_attempts = 1;
+    let world = World::new(plan);
+    let keys: Vec<Key> = world
+        .household
+        .arrivals()
+        .iter()
+        .map(|one| key(one.n))
+        .collect();
+    world.live(0, |life| async move {
+        life.until(40_000).await;
+        life.disk.refuse_reads(3);
+        keys.iter().take(5).for_each(|key| panic_in(&life, key));
+        life.until_content(s(3_600)).await;
+    });
+    Audit::of(&world).assert_clean(1);
+}
+
+#[test]
+fn a_permit_for_a_transaction_that_can_not_be_read_does_not_go_round_in_circles() {
+    let mut plan = Plan::reference(1, 20);
+    plan.course = Some(lost);
+    plan.policy.max_attempts = 1;
+    plan.bounds.linger = s(1);
+    plan.limits.submissions_at_once = 1;
+    let world = World::new(plan);
+    world.live(0, |life| async move {
+        // The first call is out until 30 s; the others wait at the gate, and have left memory.
+        life.until(25_000).await;
+        assert_eq!(life.house.router.shard_statuses().await[0].dormant, 19);
+        life.disk.refuse_reads(200);
+        life.until(1_200_000).await;
+        let granted = life.house.gate_statuses()[0].submissions_total;
+        let sent = life.books.submissions_ms().len() as u64;
+        assert_eq!(sent, 20);
+        assert!(
+            granted - sent <= 19,
+            "{granted} permits, {sent} submissions"
+        );
+        life.until_content(s(3_600)).await;
+    });
+    Audit::of(&world).assert_clean(1);
 }

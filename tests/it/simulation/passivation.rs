@@ -2,7 +2,7 @@
 //! webhook or its app, with its clock as it was.
 
 use mock_provider::model::{Draw, Ghost, Status};
-use teller::actors::messages::{Accepted, Found, WebhookTaken};
+use teller::actors::messages::{Accepted, Call, Found, WebhookTaken};
 use teller::actors::status::ActorStatus;
 use teller::transaction::{Finding, Key, Report, State};
 
@@ -147,4 +147,23 @@ fn a_call_that_is_outrun_by_its_webhook_is_waited_for_and_then_the_actor_leaves(
         assert_eq!(shard(&life).await, (0, 0), "it is home");
     });
     Audit::of(&world).assert_clean(1);
+}
+
+#[test]
+fn a_flood_at_the_moment_of_leaving_does_not_leave_a_zombie() {
+    // The flood comes a few turns of the executor before or after the actor would leave.
+    for turns in 0..12 {
+        let (world, key) = world(ghost_at_100_s);
+        world.live(0, |life| async move {
+            // Its call came back at 30 s; it would leave a second later.
+            life.until(31_000).await;
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            let hint = || life.house.router.send(key.clone(), Call::Hint);
+            (0..1_000).for_each(|_| hint().expect("the shard has room"));
+            life.until(115_000).await;
+        });
+        Audit::of(&world).assert_clean(1);
+    }
 }

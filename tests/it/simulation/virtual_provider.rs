@@ -16,6 +16,8 @@ use teller::ports::{
 use teller::transaction::{Attempt, Finding, Intent, Key, Policy, Report, Request};
 use tokio::sync::Notify;
 
+use super::seed::Seed;
+use super::world::Plan;
 use crate::core::fixture::{BEGINNING, intent};
 
 /// An inquiry's way there and back.
@@ -31,10 +33,12 @@ pub(crate) struct Books {
     pub(crate) owes: Notify,
     course: Option<Course>,
     down_ms: Range<u64>,
+    torn: f64,
 }
 
 struct State {
     model: ReferenceProvider,
+    tears: Seed,
     webhooks: BinaryHeap<Reverse<Owed>>,
     owed: u64,
     submissions_ms: Vec<u64>,
@@ -62,9 +66,10 @@ impl Owed {
 }
 
 impl Books {
-    pub(crate) fn new(seed: u64, course: Option<Course>, down_ms: Range<u64>) -> Arc<Self> {
+    pub(crate) fn new(plan: &Plan) -> Arc<Self> {
         let state = State {
-            model: ReferenceProvider::new(seed),
+            model: ReferenceProvider::new(plan.seed),
+            tears: Seed::new(plan.seed, "torn answers"),
             webhooks: BinaryHeap::new(),
             owed: 0,
             submissions_ms: Vec::new(),
@@ -73,8 +78,9 @@ impl Books {
         Arc::new(Self {
             state: Mutex::new(state),
             owes: Notify::new(),
-            course,
-            down_ms,
+            course: plan.course,
+            down_ms: plan.provider_down_ms.clone(),
+            torn: plan.torn_answers,
         })
     }
 
@@ -148,6 +154,11 @@ impl Books {
         Some(draw)
     }
 
+    /// Whether this answer gets lost on its way.
+    fn tears(&self) -> bool {
+        self.torn > 0.0 && self.lock().tears.happens(self.torn)
+    }
+
     fn get(&self, reference: &str, now_ms: u64) -> Finding {
         let mut state = self.lock();
         state.inquiries_ms.push(now_ms);
@@ -219,6 +230,10 @@ impl Provider for VirtualProvider {
                     after_ms, status, ..
                 }) => {
                     tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                    if books.tears() {
+                        let why = "torn connection".to_owned();
+                        return result(Some(sent_at), Finding::Unclear { why });
+                    }
                     let completed = status == Status::Completed;
                     let finding = if completed {
                         Finding::Completed

@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) provider_down_ms: Range<u64>,
     /// What the provider does instead of what the model draws.
     pub(crate) course: Option<Course>,
+    /// The share of answers that are lost on their way, though the provider did what it was asked.
+    pub(crate) torn_answers: f64,
 }
 
 impl Plan {
@@ -69,6 +71,7 @@ impl Plan {
             disk_takes: Duration::ZERO,
             provider_down_ms: 0..0,
             course: None,
+            torn_answers: 0.0,
         }
     }
 }
@@ -87,14 +90,14 @@ pub(crate) struct Life {
     pub(crate) clock: Clock,
     pub(crate) books: Arc<Books>,
     pub(crate) household: Arc<Household>,
-    disk: Arc<Disk>,
+    pub(crate) disk: Arc<Disk>,
 }
 
 impl World {
     pub(crate) fn new(plan: Plan) -> Self {
         let household = Household::new(plan.seed, plan.transactions, plan.per_second, plan.manners);
         Self {
-            books: Books::new(plan.seed, plan.course, plan.provider_down_ms.clone()),
+            books: Books::new(&plan),
             household,
             disk: Arc::new(Disk::new(plan.disk_takes)),
             plan,

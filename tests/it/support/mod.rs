@@ -43,11 +43,7 @@ where
 }
 
 /// The same with a deadline of its own.
-pub(crate) async fn within<T, F>(
-    deadline: Duration,
-    what: &str,
-    mut look: impl FnMut() -> F,
-) -> T
+pub(crate) async fn within<T, F>(deadline: Duration, what: &str, mut look: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {

@@ -37,7 +37,18 @@ impl Process {
         Self::spawn(command).await
     }
 
-    /// The same, with files that can't grow beyond so many blocks of 512 bytes: a full disk.
+    /// The same at another address than the configured one.
+    pub(crate) async fn serve_at(config: &Path, listen: &str) -> Result<Self, Refusal> {
+        let mut command = Command::new(TELLER);
+        command
+            .arg("serve")
+            .arg("--config")
+            .arg(config)
+            .args(["--listen", listen]);
+        Self::spawn(command).await
+    }
+
+    /// The same as [`Self::serve`], with files that can't grow beyond so many blocks of 512 bytes: a full disk.
     pub(crate) async fn serve_on_full_disk(config: &Path, blocks: u32) -> Result<Self, Refusal> {
         let script = format!("ulimit -f {blocks}; trap '' XFSZ; exec \"$0\" serve --config \"$1\"");
         let mut command = Command::new("sh");
@@ -60,14 +71,19 @@ impl Process {
             let mut part = [0_u8; 4096];
             while let Ok(count @ 1..) = stderr.read(&mut part).await {
                 let text = String::from_utf8_lossy(&part[..count]).into_owned();
-                listener.lock().expect("nobody panics in it").push_str(&text);
+                listener
+                    .lock()
+                    .expect("nobody panics in it")
+                    .push_str(&text);
             }
         });
         let stdout = child.stdout.take().expect("piped");
         let mut lines = BufReader::new(stdout).lines();
         let first = tokio::time::timeout(DEADLINE, lines.next_line()).await;
         let first = first.expect("it says something, or ends").expect("text");
-        let url = first.as_deref().and_then(|line| line.strip_prefix("listening on "));
+        let url = first
+            .as_deref()
+            .and_then(|line| line.strip_prefix("listening on "));
         match url {
             Some(url) => Ok(Self {
                 client: Client::new(url),
@@ -123,7 +139,10 @@ async fn wait(child: &mut Child) -> ExitStatus {
 /// Runs a command to its end.
 pub(crate) async fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
     let mut command = Command::new(TELLER);
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let output = tokio::time::timeout(DEADLINE, command.output()).await;
     output.expect("it ends").expect("it can be started")
 }

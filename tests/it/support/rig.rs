@@ -277,7 +277,11 @@ fn write_config(dir: &TempDir, setup: &mut Setup, mock_url: &str, app_url: &str)
         .map(|notify| notify["format"].as_str() == Some("standard_webhooks"));
     if let Some(signed) = signed {
         let door = if signed { "notify" } else { "transaction" };
-        put(&mut setup.config, "app.notify.url", format!("{app_url}/{door}"));
+        put(
+            &mut setup.config,
+            "app.notify.url",
+            format!("{app_url}/{door}"),
+        );
     }
     let write = |name: &str, table: &Table| {
         std::fs::write(dir.path().join(name), table.to_string()).expect("writable");

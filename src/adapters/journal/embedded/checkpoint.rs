@@ -59,6 +59,8 @@ pub(super) struct WalBound {
     /// Size at which another attempt is worth while: it grows when a reader, an operator's shell
     /// perhaps, holds the WAL.
     retry_at_bytes: u64,
+    /// [`HARD_BYTES`], but in tests.
+    hard_bytes: u64,
 }
 
 impl WalBound {
@@ -67,6 +69,7 @@ impl WalBound {
             orders,
             ordered: false,
             retry_at_bytes: 0,
+            hard_bytes: HARD_BYTES,
         }
     }
 
@@ -75,7 +78,7 @@ impl WalBound {
         let brought_over = shared.brought_over.swap(false, Ordering::AcqRel);
         self.ordered &= !brought_over;
         let wal = schema::checkpoint(log, "NOOP")?;
-        if brought_over || wal.bytes() >= HARD_BYTES.max(self.retry_at_bytes) {
+        if brought_over || wal.bytes() >= self.hard_bytes.max(self.retry_at_bytes) {
             let wal = schema::checkpoint(log, "PASSIVE")?;
             self.note(wal);
         } else if !self.ordered
@@ -93,11 +96,81 @@ impl WalBound {
             return;
         }
         self.retry_at_bytes = wal.bytes() + CHECKPOINT_BYTES;
-        if wal.bytes() >= HARD_BYTES {
+        if wal.bytes() >= self.hard_bytes {
             tracing::warn!(
                 bytes = wal.bytes(),
                 "journal.db-wal grows because a reader holds it: close shells that have a transaction open on journal.db"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc::sync_channel;
+
+    use super::super::schema::{JOURNAL, create, reading, writing};
+    use super::*;
+
+    /// A WAL of about 200 KiB.
+    fn grown(path: &Path) -> Connection {
+        create(path, &JOURNAL, "a store").expect("a database");
+        let log = writing(path).expect("a database");
+        for n in 1..=50 {
+            write(&log, n);
+        }
+        log
+    }
+
+    fn write(log: &Connection, n: i64) {
+        log.execute(
+            "INSERT INTO log VALUES (?1, 'step', 'a', 'b', 1, '', '', hex(zeroblob(1000)))",
+            [n],
+        )
+        .expect("written");
+    }
+
+    fn bound(hard_bytes: u64) -> (WalBound, Receiver<()>) {
+        let (orders, its_orders) = sync_channel(1);
+        let wal = WalBound {
+            hard_bytes,
+            ..WalBound::new(orders)
+        };
+        (wal, its_orders)
+    }
+
+    #[test]
+    fn at_the_hard_bound_the_writer_helps_itself() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let log = grown(&dir.path().join("log"));
+        let shared = Shared::new(1, 0, 0, false);
+        let (mut wal, _orders) = bound(100 << 10);
+        wal.keep(&log, &shared).expect("brought over");
+        write(&log, 100);
+        let after = schema::checkpoint(&log, "NOOP").expect("readable");
+        assert!(after.bytes() < 20 << 10, "begun again: {after:?}");
+    }
+
+    #[test]
+    fn a_reader_that_holds_the_wal_is_not_waited_for() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("log");
+        let log = grown(&path);
+        let reader = reading(&path).expect("a database");
+        reader
+            .execute_batch("BEGIN; SELECT count(*) FROM log")
+            .expect("a view");
+        write(&log, 100);
+        let shared = Shared::new(1, 0, 0, false);
+        let (mut wal, _orders) = bound(100 << 10);
+        wal.keep(&log, &shared).expect("nobody waits");
+        assert!(wal.retry_at_bytes > CHECKPOINT_BYTES, "not at once again");
+        reader.execute_batch("COMMIT").expect("done");
+        wal.retry_at_bytes = 0;
+        wal.keep(&log, &shared).expect("brought over");
+        let after = schema::checkpoint(&log, "NOOP").expect("readable");
+        assert!(after.is_done(), "{after:?}");
+        assert_eq!(wal.retry_at_bytes, 0);
     }
 }

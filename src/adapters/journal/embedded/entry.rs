@@ -54,7 +54,9 @@ impl Answer {
     /// Answers. Whoever has stopped listening doesn't hear it, and the row stays all the same.
     pub(super) fn settle(self, result: Result<u64, AppendError>) {
         match self {
-            Self::Step(waiting) => drop(waiting.send(result.map(|sequence| Committed { sequence }))),
+            Self::Step(waiting) => {
+                drop(waiting.send(result.map(|sequence| Committed { sequence })))
+            }
             Self::Event(waiting) => drop(waiting.send(result.map(|_| ()))),
         }
     }

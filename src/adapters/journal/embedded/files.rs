@@ -127,9 +127,7 @@ fn exists(path: &Path) -> Result<bool, OpenError> {
 
 fn remove(path: &Path) -> Result<(), OpenError> {
     match fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(OpenError::io(path, source))
-        }
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(OpenError::io(path, source)),
         _ => Ok(()),
     }
 }

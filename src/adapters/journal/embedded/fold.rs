@@ -16,7 +16,7 @@ use crate::ports::Summary;
 use crate::transaction::{AppId, Key, Timestamp, TransactionId};
 
 /// Log rows in one group, at most.
-pub(super) const GROUP_ROWS: u64 = 8_000;
+pub(super) const GROUP_ROWS: u64 = 16_000;
 /// Bytes of records in one group, at most, so that large payloads don't fill the memory.
 const GROUP_BYTES: usize = 32 << 20;
 
@@ -153,12 +153,7 @@ impl Group {
         }
     }
 
-    fn add_step(
-        &mut self,
-        sequence: u64,
-        row: &Row<'_>,
-        records: String,
-    ) -> Result<(), FoldError> {
+    fn add_step(&mut self, sequence: u64, row: &Row<'_>, records: String) -> Result<(), FoldError> {
         let key = key(row.get_ref(2)?.as_str(), row.get_ref(3)?.as_str())
             .ok_or_else(|| FoldError::Inconsistent(format!("row {sequence} names nobody")))?;
         let version = natural(row.get(4)?);

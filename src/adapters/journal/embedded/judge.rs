@@ -45,10 +45,15 @@ impl Judge {
     }
 
     /// One verdict for each row, given that the rows before it are written as judged.
-    pub(super) fn judge(&mut self, batch: &[Pending]) -> Vec<Verdict> {
+    ///
+    /// # Errors
+    /// When no view of the archive can be had; single rows that can't be looked up are refused.
+    pub(super) fn judge(&mut self, batch: &[Pending]) -> rusqlite::Result<Vec<Verdict>> {
         let names = batch.iter().map(|pending| &pending.entry.name);
         // Before the archive is asked: a name leaves the tail only when the archive has it.
         let tail = self.shared.unfolded(names);
+        // One view for the batch: taking and leaving one costs as much as the look itself.
+        self.archive.prepare_cached("BEGIN")?.execute([])?;
         let mut batch_so_far = HashMap::with_capacity(batch.len());
         let mut verdicts = Vec::with_capacity(batch.len());
         for (Pending { entry, .. }, in_tail) in batch.iter().zip(tail) {
@@ -70,7 +75,8 @@ impl Judge {
             }
             verdicts.push(verdict);
         }
-        verdicts
+        self.archive.prepare_cached("COMMIT")?.execute([])?;
+        Ok(verdicts)
     }
 
     fn apply_rule(&mut self, entry: &Entry, known: Option<u64>) -> Verdict {
@@ -80,9 +86,7 @@ impl Judge {
             (Rule::Expects(Expect::Version(expected)), Some(version)) if version == expected => {
                 Verdict::Write
             }
-            (Rule::Expects(Expect::Version(_)), _) => {
-                Verdict::Refuse(AppendError::VersionConflict)
-            }
+            (Rule::Expects(Expect::Version(_)), _) => Verdict::Refuse(AppendError::VersionConflict),
             (Rule::Once, Some(_)) => Verdict::Known,
             (Rule::Once, None) => self.take_place(&entry.name),
         }

@@ -51,8 +51,9 @@ impl Keeper {
                 Errand::Close => self.fold_the_rest(),
             };
             if let Err(error) = done {
-                self.shared
-                    .fail(format!("archive.db could not be brought up to date: {error}"));
+                self.shared.fail(format!(
+                    "archive.db could not be brought up to date: {error}"
+                ));
                 return;
             }
             if errand == Errand::Close {

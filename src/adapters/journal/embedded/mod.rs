@@ -332,7 +332,9 @@ const CLOSED: &str = "it is closed";
 
 impl std::fmt::Debug for EmbeddedJournal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("EmbeddedJournal").field(&self.stats()).finish()
+        f.debug_tuple("EmbeddedJournal")
+            .field(&self.stats())
+            .finish()
     }
 }
 

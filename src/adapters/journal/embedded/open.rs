@@ -247,8 +247,7 @@ fn compare(dir: &Path, journal: &Connection, archive: &Connection) -> Result<Sta
 }
 
 fn log_standing(journal: &Connection) -> rusqlite::Result<(String, u64, u64)> {
-    let last: Option<i64> =
-        journal.query_row("SELECT max(seq) FROM log", [], |row| row.get(0))?;
+    let last: Option<i64> = journal.query_row("SELECT max(seq) FROM log", [], |row| row.get(0))?;
     Ok((
         schema::store_id(journal)?,
         last.map_or(0, schema::natural),

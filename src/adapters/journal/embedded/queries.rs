@@ -90,7 +90,9 @@ pub(super) fn list(
 /// reads about as many rows as the page has. A `+` takes a column's index out of SQLite's choice.
 pub(super) fn list_sql(query: &ListQuery) -> (String, Vec<Value>) {
     // Most transactions are completed, so this status narrows nothing.
-    let rare = query.status.is_some_and(|status| status != Status::Completed);
+    let rare = query
+        .status
+        .is_some_and(|status| status != Status::Completed);
     let driver = if query.needs_review {
         "needs_review"
     } else if rare {
@@ -140,9 +142,7 @@ fn select<T>(
     read: impl Fn(&Row<'_>) -> Result<T, JournalError>,
 ) -> Result<Vec<(u64, T)>, JournalError> {
     let mut statement = archive.prepare_cached(sql).map_err(sqlite)?;
-    let mut rows = statement
-        .query(params_from_iter(values))
-        .map_err(sqlite)?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(sqlite)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(sqlite)? {
         let position = row.get(0).map(natural).map_err(sqlite)?;

@@ -39,7 +39,9 @@ impl Readers {
             .map(|_| {
                 let connection = schema::reading(archive)?;
                 let waiting = Arc::clone(&waiting);
-                Ok(spawn("journal-reader", move || serve(&connection, &waiting)))
+                Ok(spawn("journal-reader", move || {
+                    serve(&connection, &waiting)
+                }))
             })
             .collect::<rusqlite::Result<_>>()?;
         Ok((Self { jobs }, threads))
@@ -52,12 +54,14 @@ impl Readers {
     ) -> Result<T, JournalError> {
         let (answer, answered) = oneshot::channel();
         let read: Read = Box::new(move |connection| drop(answer.send(read(connection))));
-        self.jobs.try_send(Job::Read(read)).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                JournalError(format!("{WAITING_READS} reads are waiting already"))
-            }
-            TrySendError::Disconnected(_) => stopped(),
-        })?;
+        self.jobs
+            .try_send(Job::Read(read))
+            .map_err(|error| match error {
+                TrySendError::Full(_) => {
+                    JournalError(format!("{WAITING_READS} reads are waiting already"))
+                }
+                TrySendError::Disconnected(_) => stopped(),
+            })?;
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 

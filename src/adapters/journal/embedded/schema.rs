@@ -118,8 +118,7 @@ pub(super) fn reading(path: &Path) -> rusqlite::Result<Connection> {
 fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     // Statements that a connection keeps prepared; none of ours uses as many.
     const PREPARED: usize = 32;
-    let connection =
-        Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_FOR)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -246,14 +246,9 @@ impl Shared {
 
     /// Sleeps until there is something to do.
     pub(super) fn next_errand(&self) -> Errand {
-        let idle = |demand: &mut Demand| {
-            !demand.closing && (demand.paused || self.lag() == 0)
-        };
+        let idle = |demand: &mut Demand| !demand.closing && (demand.paused || self.lag() == 0);
         let few = |demand: &mut Demand| {
-            !demand.closing
-                && !demand.fold_now
-                && !demand.paused
-                && self.lag() < FOLD_AT_ROWS
+            !demand.closing && !demand.fold_now && !demand.paused && self.lag() < FOLD_AT_ROWS
         };
         loop {
             let demand = self

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Statement};
 use uuid::Uuid;
 
 use super::checkpoint::WalBound;
@@ -121,7 +121,7 @@ impl Writer {
 
     /// Writes the batch and answers it. On an error nothing has been answered.
     fn commit(&mut self, batch: &mut Vec<Pending>) -> rusqlite::Result<()> {
-        let verdicts = self.judge.judge(batch);
+        let verdicts = self.judge.judge(batch)?;
         let rows = verdicts.iter().filter(|&v| *v == Verdict::Write).count() as u64;
         if rows > 0 {
             self.write(batch, &verdicts)?;
@@ -159,8 +159,9 @@ impl Writer {
             .zip(verdicts)
             .filter(|(_, verdict)| **verdict == Verdict::Write);
         self.log.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut statement = self.log.prepare_cached(INSERT)?;
         for ((Pending { entry, .. }, _), sequence) in accepted.zip(self.next..) {
-            insert(&self.log, sequence, entry)?;
+            insert(&mut statement, sequence, entry)?;
         }
         // In a transaction that is synced anyway.
         let trimmed = self.trimmable();
@@ -206,7 +207,7 @@ fn refuse(batch: &mut Vec<Pending>, reason: &str) {
     }
 }
 
-fn insert(log: &Connection, sequence: u64, entry: &Entry) -> rusqlite::Result<()> {
+fn insert(statement: &mut Statement<'_>, sequence: u64, entry: &Entry) -> rusqlite::Result<()> {
     let mut buffer = Uuid::encode_buffer();
     let (kind, app, id): (_, _, &str) = match &entry.name {
         Name::Transaction(key) => (
@@ -216,7 +217,7 @@ fn insert(log: &Connection, sequence: u64, entry: &Entry) -> rusqlite::Result<()
         ),
         Name::Event { provider, event_id } => ("unmatched", provider, event_id),
     };
-    log.prepare_cached(INSERT)?.execute((
+    statement.execute((
         integer(sequence),
         kind,
         app,
@@ -239,7 +240,16 @@ pub(super) fn write_started(log: &Connection, sequence: u64, at: String) -> rusq
     let summary = concat!(r#"{"release":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
     log.execute(
         INSERT,
-        (integer(sequence), "started", "", process, 0, at, summary, ""),
+        (
+            integer(sequence),
+            "started",
+            "",
+            process,
+            0,
+            at,
+            summary,
+            "",
+        ),
     )?;
     Ok(())
 }

@@ -161,6 +161,11 @@ fn what_can_not_be_rendered_fails_with_the_reason_and_was_never_out() {
         "0  unrenderable => failed, by teller, record unrenderable, no submit
          0  unrenderable => ignored: stale",
     );
+    // A permit that nobody waits for any more changes nothing.
+    check(
+        "1  answer not_executed => backing off 1
+         1  unrenderable        => ignored: stale",
+    );
 }
 
 #[test]

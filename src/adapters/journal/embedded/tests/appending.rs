@@ -93,12 +93,20 @@ async fn what_waits_together_is_committed_together() {
     let dir = tempdir();
     let journal = open_paused(dir.path());
     let (_, plug) = Life::begin("shop", 0, "bank");
-    let appends = (1..=500).map(|n| Life::begin("shop", n, "bank").1).collect();
+    let appends = (1..=500)
+        .map(|n| Life::begin("shop", n, "bank").1)
+        .collect();
     let results = append_as_one_batch(dir.path(), &journal, plug, appends).await;
-    let sequences: Vec<u64> = results.into_iter().map(|one| one.expect("written").sequence).collect();
+    let sequences: Vec<u64> = results
+        .into_iter()
+        .map(|one| one.expect("written").sequence)
+        .collect();
     assert!(sequences.into_iter().eq(3..503), "answered in their order");
     let stats = journal.stats();
-    assert_eq!((stats.rows, stats.batches, stats.largest_batch), (501, 2, 500));
+    assert_eq!(
+        (stats.rows, stats.batches, stats.largest_batch),
+        (501, 2, 500)
+    );
 }
 
 #[tokio::test]
@@ -138,9 +146,15 @@ async fn unmatched_webhooks_are_kept_once_in_tail_archive_and_after_a_restart() 
     let dir = tempdir();
     let journal = open_paused(dir.path());
     for event in ["a", "b", "a"] {
-        assert_eq!(journal.keep_unmatched(unmatched("bank", event)).await, Ok(()));
+        assert_eq!(
+            journal.keep_unmatched(unmatched("bank", event)).await,
+            Ok(())
+        );
     }
-    assert_eq!(journal.keep_unmatched(unmatched("other", "a")).await, Ok(()));
+    assert_eq!(
+        journal.keep_unmatched(unmatched("other", "a")).await,
+        Ok(())
+    );
     journal.shared.pause_folds(false);
     folded(&journal).await;
     assert_eq!(journal.keep_unmatched(unmatched("bank", "b")).await, Ok(()));
@@ -158,7 +172,10 @@ async fn unmatched_webhooks_are_kept_once_in_tail_archive_and_after_a_restart() 
         .expect("readable");
     let body = unmatched("bank", "a").body;
     let row = |provider: &str, event: &str| (provider.to_owned(), event.to_owned(), body.clone());
-    assert_eq!(kept, [row("bank", "a"), row("bank", "b"), row("other", "a")]);
+    assert_eq!(
+        kept,
+        [row("bank", "a"), row("bank", "b"), row("other", "a")]
+    );
 }
 
 #[tokio::test]
@@ -183,7 +200,10 @@ async fn unmatched_webhooks_are_capped_per_provider_across_restarts() {
     assert_eq!(kept, 1, "one place was left");
     let known = journal.keep_unmatched(unmatched("bank", "0")).await;
     assert_eq!(known, Ok(()), "what is kept needs no place");
-    assert_eq!(journal.keep_unmatched(unmatched("other", "0")).await, Ok(()));
+    assert_eq!(
+        journal.keep_unmatched(unmatched("other", "0")).await,
+        Ok(())
+    );
     assert_eq!(journal.health(), JournalHealth::Serving);
 }
 
@@ -203,7 +223,7 @@ async fn twenty_thousand_appends_from_sixteen_tasks_are_all_there() {
                     let (mut life, first) = Life::begin("shop", task * LIVES + n, "bank");
                     journal.append(first).await.expect("written");
                     journal.append(life.unknown()).await.expect("written");
-                    if n % 2 == 0 {
+                    if n.is_multiple_of(2) {
                         journal.append(life.completed()).await.expect("written");
                     }
                 }
@@ -224,7 +244,7 @@ async fn twenty_thousand_appends_from_sixteen_tasks_are_all_there() {
     for n in 0..TASKS * LIVES {
         let (mut life, _) = Life::begin("shop", n, "bank");
         life.unknown();
-        if n % LIVES % 2 == 0 {
+        if (n % LIVES).is_multiple_of(2) {
             life.completed();
         }
         let loaded = load(&journal, &life.transaction.key).await;

@@ -38,11 +38,42 @@ async fn filters_narrow_alone_and_together_newest_first() {
     let app = |name: &str| Some(name.to_owned());
     let cases: [(ListQuery, &[u128]); 9] = [
         (all.clone(), &[12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
-        (ListQuery { app: app("till"), ..all.clone() }, &[12, 9, 6, 3]),
-        (ListQuery { status: Some(Status::Completed), ..all.clone() }, &[4, 3, 2, 1]),
-        (ListQuery { provider: app("acme"), ..all.clone() }, &[12, 8, 4]),
-        (ListQuery { needs_review: true, ..all.clone() }, &[6, 5]),
-        (ListQuery { needs_review: true, app: app("till"), ..all.clone() }, &[6]),
+        (
+            ListQuery {
+                app: app("till"),
+                ..all.clone()
+            },
+            &[12, 9, 6, 3],
+        ),
+        (
+            ListQuery {
+                status: Some(Status::Completed),
+                ..all.clone()
+            },
+            &[4, 3, 2, 1],
+        ),
+        (
+            ListQuery {
+                provider: app("acme"),
+                ..all.clone()
+            },
+            &[12, 8, 4],
+        ),
+        (
+            ListQuery {
+                needs_review: true,
+                ..all.clone()
+            },
+            &[6, 5],
+        ),
+        (
+            ListQuery {
+                needs_review: true,
+                app: app("till"),
+                ..all.clone()
+            },
+            &[6],
+        ),
         (
             ListQuery {
                 status: Some(Status::Pending),
@@ -60,7 +91,13 @@ async fn filters_narrow_alone_and_together_newest_first() {
             },
             &[4, 2, 1],
         ),
-        (ListQuery { app: app("nobody"), ..all }, &[]),
+        (
+            ListQuery {
+                app: app("nobody"),
+                ..all
+            },
+            &[],
+        ),
     ];
     for (query, expected) in cases {
         let page = journal.list(query.clone()).await.expect("readable");
@@ -90,7 +127,10 @@ async fn pages_join_without_gap_or_overlap() {
                 break;
             }
         }
-        assert!(seen.iter().copied().eq((1..=12).rev()), "limit {limit}: {seen:?}");
+        assert!(
+            seen.iter().copied().eq((1..=12).rev()),
+            "limit {limit}: {seen:?}"
+        );
     }
 }
 
@@ -130,7 +170,11 @@ async fn open_transactions_come_in_the_order_of_their_acceptance_with_their_due_
     assert!(numbers.into_iter().eq(5..=12), "1 to 4 are completed");
     for (key, due) in seen {
         let (mut life, first) = Life::begin(key.app.as_str(), key.id.0.as_u128(), "bank");
-        let last = if key.id.0.as_u128() <= 6 { life.unknown() } else { first };
+        let last = if key.id.0.as_u128() <= 6 {
+            life.unknown()
+        } else {
+            first
+        };
         assert!(due.is_some());
         assert_eq!(due, last.summary.due_at, "{key}");
     }
@@ -154,7 +198,11 @@ async fn summaries_come_back_as_they_were_given() {
 async fn a_list_that_lags_says_so() {
     let dir = tempdir();
     let journal = open_paused(dir.path());
-    let before = journal.list(ListQuery::default()).await.expect("readable").as_of;
+    let before = journal
+        .list(ListQuery::default())
+        .await
+        .expect("readable")
+        .as_of;
     let (_, first) = Life::begin("shop", 1, "bank");
     journal.append(first).await.expect("written");
     let behind = journal.list(ListQuery::default()).await.expect("readable");
@@ -176,17 +224,60 @@ async fn each_list_goes_by_its_index() {
     let some = || Some("x".to_owned());
     let all = ListQuery::default;
     let cases = [
-        (ListQuery { needs_review: true, app: some(), ..all() }, "transactions_in_review"),
-        (ListQuery { status: Some(Status::Pending), app: some(), ..all() }, "transactions_by_status"),
-        (ListQuery { status: Some(Status::Completed), app: some(), ..all() }, "transactions_by_app"),
-        (ListQuery { app: some(), provider: some(), ..all() }, "transactions_by_app"),
-        (ListQuery { provider: some(), ..all() }, "transactions_by_provider"),
-        (ListQuery { status: Some(Status::Completed), ..all() }, "transactions_by_status"),
+        (
+            ListQuery {
+                needs_review: true,
+                app: some(),
+                ..all()
+            },
+            "transactions_in_review",
+        ),
+        (
+            ListQuery {
+                status: Some(Status::Pending),
+                app: some(),
+                ..all()
+            },
+            "transactions_by_status",
+        ),
+        (
+            ListQuery {
+                status: Some(Status::Completed),
+                app: some(),
+                ..all()
+            },
+            "transactions_by_app",
+        ),
+        (
+            ListQuery {
+                app: some(),
+                provider: some(),
+                ..all()
+            },
+            "transactions_by_app",
+        ),
+        (
+            ListQuery {
+                provider: some(),
+                ..all()
+            },
+            "transactions_by_provider",
+        ),
+        (
+            ListQuery {
+                status: Some(Status::Completed),
+                ..all()
+            },
+            "transactions_by_status",
+        ),
         (all(), "SCAN transactions"),
     ];
     for (query, expected) in cases {
         for cursor in [None, Some(5)] {
-            let query = ListQuery { cursor, ..query.clone() };
+            let query = ListQuery {
+                cursor,
+                ..query.clone()
+            };
             let (sql, mut values) = super::super::queries::list_sql(&query);
             values.push(1.into());
             let plan: Vec<String> = archive

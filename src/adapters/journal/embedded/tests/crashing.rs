@@ -46,7 +46,10 @@ async fn check(contents: &BTreeMap<String, Vec<u8>>, what: &str) -> usize {
             found += usize::from(loaded.is_some());
             assert!(loaded.is_none_or(|loaded| loaded == life.history), "{what}");
         }
-        assert!(found == 0 || found == batch.count(), "{what}: part of a batch");
+        assert!(
+            found == 0 || found == batch.count(),
+            "{what}: part of a batch"
+        );
         whole += usize::from(found > 0);
     }
     assert!(whole >= 1, "{what}: the answered batch is gone");

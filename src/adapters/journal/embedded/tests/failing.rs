@@ -33,7 +33,10 @@ async fn a_failed_write_stops_the_journal_and_acknowledges_nothing() {
     let reason = failed.borrow().clone().expect("a reason");
     assert_eq!(journal.health(), JournalHealth::Failed(reason.clone()));
     let later = Life::begin("shop", 5_000, "bank").1;
-    assert_eq!(journal.append(later).await, Err(AppendError::Unavailable(reason)));
+    assert_eq!(
+        journal.append(later).await,
+        Err(AppendError::Unavailable(reason))
+    );
     let webhook = journal.keep_unmatched(unmatched("bank", "a")).await;
     assert!(matches!(webhook, Err(AppendError::Unavailable(_))));
     drop(journal);
@@ -56,7 +59,9 @@ async fn everyone_in_a_failed_batch_is_refused() {
     };
     let journal = EmbeddedJournal::open_with(Options::new(dir.path()), knobs).expect("opens");
     let (_, plug) = Life::begin("shop", 0, "bank");
-    let appends = (1..=200).map(|n| Life::begin("shop", n, "bank").1).collect();
+    let appends = (1..=200)
+        .map(|n| Life::begin("shop", n, "bank").1)
+        .collect();
     let results = append_as_one_batch(dir.path(), &journal, plug, appends).await;
     assert!(results.iter().all(Result::is_err));
     drop(journal);
@@ -119,7 +124,10 @@ async fn a_fold_that_lags_too_far_refuses_acceptances_only() {
     let error = journal.append(refused.clone()).await.expect_err("refused");
     assert!(matches!(error, AppendError::Unavailable(_)), "{error:?}");
     for life in &mut lives {
-        journal.append(life.unknown()).await.expect("what was accepted goes on");
+        journal
+            .append(life.unknown())
+            .await
+            .expect("what was accepted goes on");
     }
     let webhook = journal.keep_unmatched(unmatched("bank", "a")).await;
     assert_eq!(webhook, Ok(()));

@@ -7,7 +7,11 @@ fn refused(dir: &Path) -> OpenError {
     let before = contents(dir);
     let error = EmbeddedJournal::open(Options::new(dir)).expect_err("refused");
     let after = contents(dir);
-    assert!(before.keys().eq(after.keys()), "files came or went: {:?}", after.keys());
+    assert!(
+        before.keys().eq(after.keys()),
+        "files came or went: {:?}",
+        after.keys()
+    );
     assert_eq!(before, after, "{error}");
     error
 }
@@ -54,7 +58,11 @@ async fn a_new_store_is_private_and_whole() {
     assert!(contents(&dir).keys().eq([ARCHIVE.file, JOURNAL.file]));
     let log = sqlite(&dir, &JOURNAL);
     let started: i64 = log
-        .query_row("SELECT count(*) FROM log WHERE kind = 'started'", [], |row| row.get(0))
+        .query_row(
+            "SELECT count(*) FROM log WHERE kind = 'started'",
+            [],
+            |row| row.get(0),
+        )
         .expect("readable");
     assert_eq!(started, 1);
 }
@@ -85,8 +93,16 @@ async fn files_that_are_not_tellers_are_refused() {
     let swapped = good[ARCHIVE.file].clone();
     let cases: [(&str, Vec<u8>, &str); 6] = [
         ("empty", Vec::new(), "it is empty (0 bytes)"),
-        ("text", b"dear diary".repeat(100), "it is not an SQLite database"),
-        ("short", good[JOURNAL.file][..50].to_vec(), "it breaks off within its header"),
+        (
+            "text",
+            b"dear diary".repeat(100),
+            "it is not an SQLite database",
+        ),
+        (
+            "short",
+            good[JOURNAL.file][..50].to_vec(),
+            "it breaks off within its header",
+        ),
         ("other", other, "it is another application's database"),
         ("swapped", swapped, "it is another application's database"),
         ("newer", newer, "has format 2, this release reads up to 1"),
@@ -97,7 +113,10 @@ async fn files_that_are_not_tellers_are_refused() {
         fs::write(&path, bytes).expect("writable");
         let error = refused(dir.path()).to_string();
         assert!(error.contains(sentence), "{name}: {error}");
-        assert!(error.contains(&path.display().to_string()), "{name}: {error}");
+        assert!(
+            error.contains(&path.display().to_string()),
+            "{name}: {error}"
+        );
         assert!(!dir.path().join("journal.db-shm").exists(), "{name}");
         assert!(!dir.path().join("archive.db-shm").exists(), "{name}");
     }
@@ -112,7 +131,10 @@ async fn one_file_without_the_other_is_refused() {
         assert!(matches!(error, OpenError::Missing { .. }), "{error}");
         let error = error.to_string();
         let missing = format!("{} is missing", dir.path().join(gone.file).display());
-        assert!(error.contains(&missing) && error.contains(left.file), "{error}");
+        assert!(
+            error.contains(&missing) && error.contains(left.file),
+            "{error}"
+        );
     }
 }
 
@@ -158,7 +180,10 @@ async fn an_older_archive_that_the_log_still_continues_catches_up() {
     put(dir.path(), &ARCHIVE, &old);
     let journal = open(dir.path());
     for n in 0..6 {
-        assert!(load(&journal, &key("shop", n)).await.is_some(), "number {n}");
+        assert!(
+            load(&journal, &key("shop", n)).await.is_some(),
+            "number {n}"
+        );
     }
 }
 
