@@ -2,7 +2,7 @@
 //! while the transaction does.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header;
 use actix_web::web::Bytes;
@@ -15,6 +15,9 @@ use crate::transaction::{Fact, Key, Record};
 
 /// A comment after this long without an event, so that proxies keep the line open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The pause before a transaction is looked at again that has as many watchers as it can have: it
+/// answers at once then.
+const UNWATCHED_PAUSE: Duration = Duration::from_secs(1);
 /// How long the client's browser waits before it connects again.
 const RECONNECT_MS: u32 = 3_000;
 
@@ -57,6 +60,8 @@ struct Following {
 }
 
 fn stream(doors: web::Data<Doors>, key: Key, records: Vec<Record>, last: u64) -> HttpResponse {
+    // A client can't have seen what is still to come.
+    let last = last.min(records.last().map_or(0, |record| record.version));
     let waiting: Vec<Record> = records.into_iter().filter(|record| record.version > last).collect();
     let following = Following { doors, key, waiting, last };
     let head = futures_util::stream::once(async {
@@ -81,9 +86,12 @@ impl Following {
             if self.doors.house.is_draining() {
                 return None;
             }
-            let until = Until::Changed(self.last);
+            let (until, before) = (Until::Changed(self.last), Instant::now());
             let changed = transactions::wait_for(&self.doors, &self.key, until, HEARTBEAT).await.ok()??;
             if changed.version <= self.last {
+                if before.elapsed() < HEARTBEAT {
+                    tokio::time::sleep(UNWATCHED_PAUSE).await;
+                }
                 return Some(Bytes::from_static(b": still here\n\n"));
             }
             let records = history(&self.doors, &self.key).await.ok()?;

@@ -18,6 +18,8 @@ mod webhooks;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::Resource;
+use actix_web::dev::IntoPatterns;
 use actix_web::web::{self, ServiceConfig};
 
 pub use problem::Problem;
@@ -65,51 +67,38 @@ pub struct Doors {
 
 /// Mounts every door.
 pub fn mount(config: &mut ServiceConfig, doors: web::Data<Doors>) {
+    let by_command = "/v1/transactions/{id}/{command:cancel|inquire|resubmit|resolve}";
     config
         .app_data(doors)
         .service(
-            web::resource("/v1/transactions")
+            door("/v1/transactions")
                 .route(web::post().to(transactions::submit))
-                .route(web::get().to(transactions::list))
-                .default_service(web::to(problem::method_not_allowed)),
+                .route(web::get().to(transactions::list)),
         )
+        .service(door("/transaction").route(web::post().to(transactions::submit)))
+        .service(door("/v1/transactions/{id}").route(web::get().to(transactions::read)))
+        .service(door("/v1/transactions/{id}/events").route(web::get().to(history::events)))
+        .service(door(by_command).route(web::post().to(operators::act)))
+        .service(door("/v1/actors").route(web::get().to(operators::actors)))
+        .service(door("/v1/actors/{id}").route(web::get().to(operators::actor)))
+        .service(door("/v1/providers").route(web::get().to(operators::providers)))
+        .service(door("/v1/review").route(web::get().to(operators::review)))
         .service(
-            web::resource("/transaction")
-                .route(web::post().to(transactions::submit))
-                .default_service(web::to(problem::method_not_allowed)),
-        )
-        .service(
-            web::resource("/v1/transactions/{id}")
-                .route(web::get().to(transactions::read))
-                .default_service(web::to(problem::method_not_allowed)),
-        )
-        .service(
-            web::resource("/v1/transactions/{id}/events")
-                .route(web::get().to(history::events))
-                .default_service(web::to(problem::method_not_allowed)),
-        )
-        .service(
-            web::resource("/v1/transactions/{id}/{command:cancel|inquire|resubmit|resolve}")
-                .route(web::post().to(operators::act))
-                .default_service(web::to(problem::method_not_allowed)),
-        )
-        .service(web::resource("/v1/actors").route(web::get().to(operators::actors)))
-        .service(web::resource("/v1/actors/{id}").route(web::get().to(operators::actor)))
-        .service(web::resource("/v1/providers").route(web::get().to(operators::providers)))
-        .service(web::resource("/v1/review").route(web::get().to(operators::review)))
-        .service(
-            web::resource(["/webhooks/{provider}", "/webhooks/{provider}/{token}"])
+            door(["/webhooks/{provider}", "/webhooks/{provider}/{token}"])
                 .route(web::post().to(webhooks::receive))
-                .route(web::put().to(webhooks::receive))
-                .default_service(web::to(problem::method_not_allowed)),
+                .route(web::put().to(webhooks::receive)),
         )
         .service(
-            web::resource("/webhook")
+            door("/webhook")
                 .route(web::post().to(webhooks::receive_from_the_only_provider))
-                .route(web::put().to(webhooks::receive_from_the_only_provider))
-                .default_service(web::to(problem::method_not_allowed)),
+                .route(web::put().to(webhooks::receive_from_the_only_provider)),
         )
-        .service(web::resource("/livez").route(web::get().to(health::live)))
-        .service(web::resource("/readyz").route(web::get().to(health::ready)))
+        .service(door("/livez").route(web::get().to(health::live)))
+        .service(door("/readyz").route(web::get().to(health::ready)))
         .default_service(web::to(problem::no_such_path));
+}
+
+/// A path that answers 405 to the methods that it is not given.
+fn door(path: impl IntoPatterns) -> Resource {
+    web::resource(path).default_service(web::to(problem::method_not_allowed))
 }

@@ -87,7 +87,9 @@ pub(super) async fn read(
     });
     let wait = prefer::wait(&request);
     let until = known.map_or(Until::Final, Until::Changed);
-    if let Some(wait) = wait.filter(|_| !until.is_met(&transaction)) {
+    // Whoever names a version that is not the present one has news to read, and nothing to wait for.
+    let has_news = known.is_none() && request.headers().contains_key(header::IF_NONE_MATCH);
+    if let Some(wait) = wait.filter(|_| !has_news && !until.is_met(&transaction)) {
         transaction = wait_for(&doors, &key, until, wait).await?.unwrap_or(transaction);
     }
     let mut response = view::answer(&transaction, StatusCode::OK);

@@ -6,6 +6,7 @@ mod doors;
 mod doors_bounds;
 mod idempotency;
 mod panics;
+mod passivation;
 mod process;
 mod process_disk;
 mod provider;

@@ -219,7 +219,7 @@ async fn check_config_says_what_is_wrong_and_where() {
         (
             good.replace("drain_timeout = \"5s\"", "drain_timeout = \"5 sec\""),
             "expected a duration",
-            "drain_timeout",
+            "teller.toml, line",
         ),
         (
             good.replace("workers = 2", "workers = 0"),
@@ -258,7 +258,7 @@ async fn check_config_says_what_is_wrong_and_where() {
     let output = check(&rig, &misspelt).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        said.contains(&format!("teller.toml:{line}")),
+        said.contains(&format!("teller.toml, line {line}")),
         "line {line}: {said}"
     );
 }

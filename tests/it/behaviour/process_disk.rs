@@ -21,8 +21,7 @@ async fn a_full_disk_stops_teller_before_it_acknowledges_what_it_can_not_keep() 
     let teller = Process::serve_on_full_disk(&config, BLOCKS)
         .await
         .expect("there is room to start");
-    let mut accepted = Vec::new();
-    let mut refused = 0;
+    let (mut accepted, mut refused) = (Vec::new(), Vec::new());
     for _ in 0..ENOUGH {
         let id = new_id();
         let body = json!({"id": id, "payload": {"script": {"answer_after_ms": 500}, "filler": "x".repeat(FILLER)}});
@@ -37,10 +36,13 @@ async fn a_full_disk_stops_teller_before_it_acknowledges_what_it_can_not_keep() 
             Some(answer) => {
                 assert_eq!(answer.status, 503, "{answer:?}");
                 assert!(answer.header("retry-after").is_some(), "{answer:?}");
-                refused += 1;
+                refused.push((id, body));
             }
-            // It is gone.
-            None => break,
+            // It is gone, and whether this one is durable is not known.
+            None => {
+                refused.push((id, body));
+                break;
+            }
         }
     }
     let ended = teller.wait().await;
@@ -49,8 +51,9 @@ async fn a_full_disk_stops_teller_before_it_acknowledges_what_it_can_not_keep() 
     assert!(ended.said.contains("start teller again"), "{}", ended.said);
     assert!(
         accepted.len() > 10,
-        "{} accepted, {refused} refused",
-        accepted.len()
+        "{} accepted, {} refused",
+        accepted.len(),
+        refused.len()
     );
     let teller = Process::serve(&config).await.expect("there is room again");
     for (id, body) in &accepted {
@@ -62,6 +65,12 @@ async fn a_full_disk_stops_teller_before_it_acknowledges_what_it_can_not_keep() 
             (200, true),
             "{replay:?}"
         );
+    }
+    // What was not acknowledged can be sent again: it is paid once, whether it was durable or not.
+    for (id, body) in &refused {
+        let again = teller.client.post("/v1/transactions", body).await;
+        assert!(again.status < 300, "{again:?}");
+        rig.audit(id).await;
     }
     let ids: std::collections::BTreeSet<_> = rig
         .mock()

@@ -165,6 +165,26 @@ async fn a_last_event_that_never_was_neither_floods_nor_silences_the_stream() {
     assert_eq!(events.last().map(|event| event.id), Some(3), "{events:?}");
 }
 
+/// An actor has room for 64 that watch it; the others look for themselves, at a bounded pace.
+#[tokio::test]
+async fn many_followers_of_one_transaction_all_see_its_outcome_and_none_is_flooded() {
+    const FOLLOWERS: usize = 80;
+    let rig = Rig::start().await;
+    let id = new_id();
+    rig.client
+        .paid(&id, json!({"answer": "hang", "ghost_after_ms": 60_000}))
+        .await;
+    let mut streams = Vec::new();
+    for _ in 0..FOLLOWERS {
+        streams.push(Stream::open(&rig, &id, None).await);
+    }
+    for stream in &mut streams {
+        let events = stream.read_to_the_outcome().await;
+        let expected: Vec<u64> = (1..).take(events.len()).collect();
+        assert_eq!(ids(&events), expected);
+    }
+}
+
 #[tokio::test]
 async fn a_stream_ends_when_teller_drains_and_is_resumed_after_the_restart() {
     let mut rig = Rig::start().await;

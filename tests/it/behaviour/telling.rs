@@ -227,8 +227,7 @@ async fn a_schedule_that_is_used_up_is_given_up_visibly() {
     rig.app().fail(100, FailMode::Status500);
     let id = new_id();
     rig.client.paid(&id, json!({})).await;
-    let notification = wait_for_delivery(&rig, &id, "given_up").await;
-    assert_eq!(notification["failures"], 3, "{notification}");
+    wait_for_delivery(&rig, &id, "given_up").await;
     assert_eq!(rig.told(&id).len(), 3);
     rig.audit(&id).await;
 }

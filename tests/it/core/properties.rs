@@ -178,7 +178,12 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 fn lived(profile: u8, moves: &[Move]) -> Life {
-    let mut life = Life::begin(1, policies(profile), profile % 2 == 0, profile % 3 != 0);
+    let mut life = Life::begin(
+        1,
+        policies(profile),
+        profile.is_multiple_of(2),
+        !profile.is_multiple_of(3),
+    );
     for one in moves {
         make(&mut life, *one);
     }

@@ -18,7 +18,7 @@ fn hold(seed: u64, transactions: usize) {
     let ended_ms = world.run(s(24 * 3_600));
     let audit = Audit::of(&world);
     let above_s = audit.mean_s - audit.floor_s;
-    println!(
+    eprintln!(
         "seed {seed}: mean {:.3} s, floor {:.3} s, above {above_s:.3} s; {:.4} inquiries each; \
          {:.0} virtual seconds in {:.1} s",
         audit.mean_s,

@@ -36,7 +36,7 @@ fn ten_thousand_in_doubt_share_five_inquiries_a_second() {
     let world = World::new(plan);
     let ended_ms = world.run(s(48 * 3_600));
     let audit = Audit::of(&world);
-    println!(
+    eprintln!(
         "{} inquiries in {:.0} virtual seconds; mean {:.0} s to final; {} failed",
         audit.inquiries,
         ended_ms as f64 / 1_000.0,

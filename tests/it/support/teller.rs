@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 
 /// A running teller. Dropping it stops it.
 pub(crate) struct Teller {
-    pub(crate) url: String,
     pub(crate) house: Arc<House>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<anyhow::Result<Ended>>>,
@@ -24,9 +23,8 @@ impl Teller {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let application = Application::build(&config)?;
-                let url = format!("http://{}", application.address());
                 // The test may have given up; then there is nobody to stop this teller but itself.
-                let _ = started.send((url, application.house()));
+                let _ = started.send(application.house());
                 let stop = async move {
                     let _ = stopped.await;
                 };
@@ -34,8 +32,7 @@ impl Teller {
             })
         });
         match start.await {
-            Ok((url, house)) => Self {
-                url,
+            Ok(house) => Self {
                 house,
                 stop: Some(stop),
                 thread: Some(thread),
