@@ -74,6 +74,7 @@ impl Application {
     pub fn build(config: &Config) -> anyhow::Result<Self> {
         let options = Options { max_unfolded: config.max_unfolded, ..Options::new(&config.data_dir) };
         let journal = Arc::new(EmbeddedJournal::open(options)?);
+        refuse_orphans(&journal.open_providers()?, config)?;
         let failed = journal.failed();
         let closing = Arc::clone(&journal);
         Self::build_on(config, OpenJournal { journal, failed, close: Box::new(move || closing.close()) })
@@ -142,6 +143,19 @@ impl Application {
         tracing::info!("stopped");
         Ok(ended)
     }
+}
+
+/// A transaction whose provider is not configured could neither end nor be asked about.
+fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
+    let configured = |name: &&String| config.providers.iter().any(|one| one.profile.name() == *name);
+    if let Some(missing) = open.iter().find(|name| !configured(name)) {
+        anyhow::bail!(
+            "{}: transactions of the provider {missing:?} are open, and it is not configured; put its profile back \
+             until they have ended",
+            config.origin.display()
+        );
+    }
+    Ok(())
 }
 
 fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::Result<Server> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::transaction::{
     Attempt, DeliveryResult, Intent, Key, Mono, Notice, Policy, Record, Report, Request,
-    Resolution, State, Status, Timestamp, Transaction,
+    Resolution, State, Status, Timestamp, Transaction, TransactionId,
 };
 
 /// A future that can cross threads.
@@ -33,6 +33,14 @@ pub trait Journal: Send + Sync {
 
     /// What people ask. As of [`Page::as_of`], which may lie a moment back.
     fn list(&self, query: ListQuery) -> Promise<Result<Page, JournalError>>;
+
+    /// Makes durable that an idempotency key's own id stands for the id that came with it, so that the
+    /// key alone finds that transaction later (law 7). [`AppendError::Exists`] if the key's id stands for
+    /// something already.
+    fn bind(&self, binding: Binding) -> Promise<Result<(), AppendError>>;
+
+    /// The id that an idempotency key's own id stands for, if it was bound.
+    fn bound_to(&self, derived: &Key) -> Promise<Result<Option<TransactionId>, JournalError>>;
 
     /// Keeps a trusted webhook that belongs to no known transaction, once per event id.
     fn keep_unmatched(&self, webhook: Unmatched) -> Promise<Result<(), AppendError>>;
@@ -65,6 +73,17 @@ pub enum Expect {
     Absent,
     /// The last record has this version.
     Version(u64),
+}
+
+/// An idempotency key that came together with an id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Binding {
+    /// The id that the key alone would have given.
+    pub derived: Key,
+    /// The id that came with it.
+    pub to: TransactionId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The position of a durable append.
@@ -311,7 +330,7 @@ pub enum WebhookReading {
     /// Nobody vouches for it: a reason to ask about this transaction, at most.
     Hint {
         /// The transaction that it claims to speak of.
-        id: crate::transaction::TransactionId,
+        id: TransactionId,
     },
 }
 

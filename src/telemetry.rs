@@ -12,7 +12,6 @@ use tracing_subscriber::EnvFilter;
 const LINES_WAITING: usize = 64_000;
 
 /// Starts logging to stderr. Keep the guard: dropping it flushes what waits.
-#[must_use]
 pub fn start() -> WorkerGuard {
     let (writer, guard) =
         NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING).lossy(true).finish(std::io::stderr());

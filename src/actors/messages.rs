@@ -74,8 +74,7 @@ pub enum Call {
         /// Answered once it is durable.
         reply: Reply<()>,
     },
-    /// Panics, to prove that a panic is survived. Sent by tests only.
-    #[doc(hidden)]
+    /// Panics, to prove that a panic is survived. No door leads here; tests send it.
     Crash,
 }
 

@@ -3,6 +3,7 @@
 //! Handlers only translate: a request becomes a call to a transaction's actor, its answer becomes
 //! JSON. Every error is problem+json and is worded in [`problem`] alone.
 
+mod binding;
 pub mod body;
 mod health;
 mod history;
@@ -19,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::Resource;
-use actix_web::dev::IntoPatterns;
 use actix_web::web::{self, ServiceConfig};
 
 pub use problem::Problem;
@@ -71,34 +71,34 @@ pub fn mount(config: &mut ServiceConfig, doors: web::Data<Doors>) {
     config
         .app_data(doors)
         .service(
-            door("/v1/transactions")
+            door(web::resource("/v1/transactions"))
                 .route(web::post().to(transactions::submit))
                 .route(web::get().to(transactions::list)),
         )
-        .service(door("/transaction").route(web::post().to(transactions::submit)))
-        .service(door("/v1/transactions/{id}").route(web::get().to(transactions::read)))
-        .service(door("/v1/transactions/{id}/events").route(web::get().to(history::events)))
-        .service(door(by_command).route(web::post().to(operators::act)))
-        .service(door("/v1/actors").route(web::get().to(operators::actors)))
-        .service(door("/v1/actors/{id}").route(web::get().to(operators::actor)))
-        .service(door("/v1/providers").route(web::get().to(operators::providers)))
-        .service(door("/v1/review").route(web::get().to(operators::review)))
+        .service(door(web::resource("/transaction")).route(web::post().to(transactions::submit)))
+        .service(door(web::resource("/v1/transactions/{id}")).route(web::get().to(transactions::read)))
+        .service(door(web::resource("/v1/transactions/{id}/events")).route(web::get().to(history::events)))
+        .service(door(web::resource(by_command)).route(web::post().to(operators::act)))
+        .service(door(web::resource("/v1/actors")).route(web::get().to(operators::actors)))
+        .service(door(web::resource("/v1/actors/{id}")).route(web::get().to(operators::actor)))
+        .service(door(web::resource("/v1/providers")).route(web::get().to(operators::providers)))
+        .service(door(web::resource("/v1/review")).route(web::get().to(operators::review)))
         .service(
-            door(["/webhooks/{provider}", "/webhooks/{provider}/{token}"])
+            door(web::resource(["/webhooks/{provider}", "/webhooks/{provider}/{token}"]))
                 .route(web::post().to(webhooks::receive))
                 .route(web::put().to(webhooks::receive)),
         )
         .service(
-            door("/webhook")
+            door(web::resource("/webhook"))
                 .route(web::post().to(webhooks::receive_from_the_only_provider))
                 .route(web::put().to(webhooks::receive_from_the_only_provider)),
         )
-        .service(door("/livez").route(web::get().to(health::live)))
-        .service(door("/readyz").route(web::get().to(health::ready)))
+        .service(door(web::resource("/livez")).route(web::get().to(health::live)))
+        .service(door(web::resource("/readyz")).route(web::get().to(health::ready)))
         .default_service(web::to(problem::no_such_path));
 }
 
 /// A path that answers 405 to the methods that it is not given.
-fn door(path: impl IntoPatterns) -> Resource {
-    web::resource(path).default_service(web::to(problem::method_not_allowed))
+fn door(resource: Resource) -> Resource {
+    resource.default_service(web::to(problem::method_not_allowed))
 }

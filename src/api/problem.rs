@@ -119,7 +119,7 @@ impl Problem {
     }
 
     pub(super) fn key_of_another(id: impl fmt::Display) -> Self {
-        let detail = format!("this Idempotency-Key was used before, without an id, and belongs to transaction {id}");
+        let detail = format!("this Idempotency-Key was used before and belongs to transaction {id}");
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "key_of_another_transaction",

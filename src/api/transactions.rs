@@ -10,11 +10,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::view::{self, Line, View};
-use super::{Doors, Problem, body, idempotency, intake, prefer};
+use super::{Doors, Problem, binding, body, idempotency, intake, prefer};
 use crate::actors::messages::{Accepted, Found, Until};
 use crate::actors::router::Unanswered;
 use crate::ports::ListQuery;
-use crate::transaction::{Key, Status, Transaction, id_from_idempotency_key};
+use crate::transaction::{Key, Status, Transaction};
 
 /// Rows of a list, unless the client says.
 const LIST_DEFAULT: usize = 50;
@@ -30,11 +30,11 @@ pub(super) async fn submit(
     body::expect_json(&request)?;
     let idempotency_key = idempotency::key(&request)?;
     let body = body::read(&request, payload, doors.bounds.body_bytes, doors.bounds.body_deadline).await?;
-    let acceptance = intake::read(&doors, &body, idempotency_key.as_deref(), traceparent(&request))?;
-    let key = acceptance.key.clone();
+    let mut acceptance = intake::read(&doors, &body, idempotency_key.as_deref(), traceparent(&request))?;
     if let Some(idempotency_key) = idempotency_key {
-        bind(&doors, &key, &idempotency_key).await?;
+        acceptance.key.id = binding::resolve(&doors, &acceptance.key, &idempotency_key).await?;
     }
+    let key = acceptance.key.clone();
     let accepted = within(doors.bounds.commit_deadline, doors.house.router.accept(acceptance)).await?;
     let (mut transaction, replayed) = match accepted {
         Accepted::New(transaction) => (transaction, false),
@@ -55,20 +55,6 @@ pub(super) async fn submit(
         response.insert_header(("Preference-Applied", "wait"));
     }
     Ok(response.json(View::of(&transaction)))
-}
-
-/// With an id and an idempotency key, the id decides; the key must not have named another.
-async fn bind(doors: &Doors, key: &Key, idempotency_key: &str) -> Result<(), Problem> {
-    let derived = id_from_idempotency_key(&key.app, idempotency_key);
-    if derived == key.id {
-        return Ok(());
-    }
-    let earlier = Key { app: key.app.clone(), id: derived };
-    match within(doors.bounds.commit_deadline, doors.house.router.read(earlier)).await? {
-        Found::Nowhere => Ok(()),
-        Found::Here(transaction) => Err(Problem::key_of_another(transaction.key.id)),
-        Found::Unavailable(why) => Err(Problem::unavailable(why)),
-    }
 }
 
 /// `GET /v1/transactions/{id}`.

@@ -184,6 +184,8 @@ pub struct Conflict {
 pub enum ConflictKind {
     /// Two attempts were both executed.
     ExecutedTwice,
+    /// One attempt was executed while a later one is out.
+    MayBeExecutedTwice,
     /// One source says completed, another declined. The first is kept.
     CompletedAgainstDeclined,
     /// It was given up as surely not executed, and then the provider said that it was. Corrected.
@@ -196,6 +198,7 @@ impl ConflictKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ExecutedTwice => "executed_twice",
+            Self::MayBeExecutedTwice => "may_be_executed_twice",
             Self::CompletedAgainstDeclined => "completed_against_declined",
             Self::FailedButExecuted => "failed_but_executed",
         }

@@ -12,7 +12,7 @@ use super::{Deliver, Registry};
 use crate::actors::messages::Call;
 use crate::actors::transaction::{MAILBOX, Opening};
 use crate::ports::JournalError;
-use crate::transaction::{Key, Record, Transaction, Volatile};
+use crate::transaction::{Key, Record, Transaction};
 
 /// Loads that a shard has under way for wake-ups: enough to keep the readers busy, few enough that a
 /// client's own activation is not far back.
@@ -81,7 +81,7 @@ impl Registry {
         let opening = match dormant.and_then(|dormant| dormant.volatile) {
             Some(volatile) => Opening::Resumed(transaction, volatile),
             None if transaction.is_open() => Opening::Recovered(transaction),
-            None => Opening::Resumed(transaction, Box::new(Volatile::default())),
+            None => Opening::Resumed(transaction, Box::default()),
         };
         if self.bring_to_life(key, opening, activations).is_some() {
             buffered.into_iter().for_each(|deliver| self.route(deliver, ctx));

@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 
 use super::{MAX_LIST_ROWS, MAX_OPEN_ROWS, MAX_UNMATCHED_PER_PROVIDER};
 use crate::ports::{
-    Append, AppendError, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
+    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
     OpenPage, Page, Promise, Summary, Unmatched,
 };
-use crate::transaction::{Key, Record, Timestamp};
+use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
 /// The journal. See the [module](self).
 #[derive(Default, Debug)]
@@ -30,6 +30,7 @@ struct Inner {
     stored: BTreeMap<u64, Stored>,
     positions: HashMap<Key, u64>,
     unmatched: Vec<Unmatched>,
+    bindings: HashMap<Key, TransactionId>,
     failures: VecDeque<AppendError>,
     stalled: Option<VecDeque<Stalled>>,
     health: Option<JournalHealth>,
@@ -96,6 +97,9 @@ impl Inner {
             return Err(error);
         }
         let position = self.positions.get(&append.key).copied();
+        if self.bindings.contains_key(&append.key) {
+            return Err(AppendError::Exists);
+        }
         let before = position.map(|position| self.stored[&position].summary.version);
         let next = match (append.expect, before) {
             (Expect::Absent, None) => 1,
@@ -119,6 +123,19 @@ impl Inner {
         Ok(Committed {
             sequence: self.sequence,
         })
+    }
+
+    fn bind(&mut self, binding: Binding) -> Result<(), AppendError> {
+        if let Some(error) = self.failures.pop_front() {
+            return Err(error);
+        }
+        let derived = binding.derived;
+        if self.positions.contains_key(&derived) || self.bindings.contains_key(&derived) {
+            return Err(AppendError::Exists);
+        }
+        self.sequence += 1;
+        self.bindings.insert(derived, binding.to);
+        Ok(())
     }
 
     fn keep(&mut self, webhook: Unmatched) -> Result<(), AppendError> {
@@ -213,6 +230,14 @@ impl Journal for MemoryJournal {
 
     fn list(&self, query: ListQuery) -> Promise<Result<Page, JournalError>> {
         Box::pin(ready(Ok(self.locked().list(&query))))
+    }
+
+    fn bind(&self, binding: Binding) -> Promise<Result<(), AppendError>> {
+        Box::pin(ready(self.locked().bind(binding)))
+    }
+
+    fn bound_to(&self, derived: &Key) -> Promise<Result<Option<TransactionId>, JournalError>> {
+        Box::pin(ready(Ok(self.locked().bindings.get(derived).copied())))
     }
 
     fn keep_unmatched(&self, webhook: Unmatched) -> Promise<Result<(), AppendError>> {

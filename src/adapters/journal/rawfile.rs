@@ -15,10 +15,10 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::ports::{
-    Append, AppendError, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
+    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
     OpenPage, Page, Promise, Unmatched,
 };
-use crate::transaction::{Key, Record, Timestamp};
+use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
 /// Rows in one group, at most: the embedded journal's number, so that the two compare.
 const GROUP_ROWS: usize = 1024;
@@ -192,6 +192,15 @@ impl Journal for RawFileJournal {
             as_of: Timestamp::from_millis(0),
         };
         Box::pin(std::future::ready(Ok(nothing)))
+    }
+
+    fn bind(&self, _: Binding) -> Promise<Result<(), AppendError>> {
+        let no = AppendError::Unavailable("a raw file keeps no bindings".to_owned());
+        Box::pin(std::future::ready(Err(no)))
+    }
+
+    fn bound_to(&self, _: &Key) -> Promise<Result<Option<TransactionId>, JournalError>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     fn keep_unmatched(&self, _: Unmatched) -> Promise<Result<(), AppendError>> {

@@ -67,13 +67,13 @@ pub async fn send_all(
 async fn send(client: &reqwest::Client, url: &str, number: usize) -> anyhow::Result<Promise> {
     let (id, tag) = (Uuid::new_v4().to_string(), format!("payment-{number}"));
     let body = json!({ "id": id, "payload": { TAG_FIELD: tag } });
-    if number % DOUBLE_TAP_EVERY == 0 {
+    if number.is_multiple_of(DOUBLE_TAP_EVERY) {
         let (first, second) = tokio::join!(until_answered(client, url, &body), until_answered(client, url, &body));
         first.and(second)?;
     } else {
         until_answered(client, url, &body).await?;
     }
-    if number % ECHO_EVERY == 0 {
+    if number.is_multiple_of(ECHO_EVERY) {
         tokio::time::sleep(ECHO_AFTER).await;
         until_answered(client, url, &body).await?;
     }

@@ -4,7 +4,7 @@
 use super::super::event::{Act, Command};
 use super::super::evidence::{Outcome, Resolution, Source};
 use super::super::record::Fact;
-use super::super::state::{Errand, State, Transaction};
+use super::super::state::{Errand, Fate, State, Transaction};
 use super::super::timers::Timer;
 use super::step::{Brings, Step};
 use super::{Decision, Ignored, Refusal};
@@ -136,11 +136,16 @@ fn resolve(
     step.done()
 }
 
-/// Whether a call is out or the last attempt's ghost window is open. A window that the profile does
+/// Whether a call is out, the provider holds the last attempt, or its ghost window is open. A window that the profile does
 /// not state never ends.
 fn still_open(step: &Step<'_>) -> bool {
     let volatile = &step.next.volatile;
-    volatile.submission == Errand::Out
+    let held_by_provider = step
+        .next
+        .attempt()
+        .is_some_and(|attempt| attempt.fate == Fate::Pending);
+    held_by_provider
+        || volatile.submission == Errand::Out
         || volatile.window_ends.is_none_or(|ends| step.now.mono < ends)
 }
 

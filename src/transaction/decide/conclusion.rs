@@ -2,6 +2,7 @@
 //! shown and never silent (law 5).
 
 use super::super::evidence::{Conflict, ConflictKind, Outcome, Resolution, Source};
+use super::super::policy::MAX_CONFLICTS;
 use super::super::record::{AttemptFate, Fact};
 use super::super::state::{Fate, State, Transaction};
 use super::step::{Brings, Step};
@@ -56,7 +57,19 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
                 }
                 step.note(fact, brings);
             } else {
-                step.enter_final(fact, claim.resolution("the provider said so"), brings);
+                // Money has moved, and the attempt that is out may move it again: a person has to look,
+                // whatever becomes of that one.
+                let conflict = later_attempt_decides(&step.next, claim).then(|| Conflict {
+                    kind: ConflictKind::MayBeExecutedTwice,
+                    source: claim.source,
+                    attempt: claim.attempt,
+                    claimed: claim.outcome,
+                });
+                step.enter_final(
+                    fact,
+                    claim.resolution("the provider said so"),
+                    Brings { conflict, ..brings },
+                );
             }
         }
         State::Completed | State::Declined => {
@@ -74,7 +87,8 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
                 attempt: claim.attempt,
                 claimed: claim.outcome,
             };
-            if step.next.conflicts.contains(&conflict) {
+            let known = step.next.conflicts.contains(&conflict);
+            if known || step.next.conflicts.len() >= MAX_CONFLICTS {
                 return step.ignored(Ignored::Duplicate);
             }
             step.note(

@@ -14,7 +14,7 @@ fn leave_at_once(setup: &mut Setup) {
 /// In doubt for long, with one inquiry at the very end.
 fn wait_long(setup: &mut Setup) {
     leave_at_once(setup);
-    put(&mut setup.profile, "ghost.window", "5000s");
+    put(&mut setup.profile, "ghost.window", "3000s");
     put(&mut setup.profile, "schedule.inquiry_gaps", 1);
 }
 

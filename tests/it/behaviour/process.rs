@@ -231,7 +231,11 @@ async fn check_config_says_what_is_wrong_and_where() {
             "can't be read",
             "missing.toml",
         ),
-        (good.replace("failed = \"given_up\"", ""), "failed", "words"),
+        (
+            good.replace("failed = \"given_up\"", ""),
+            "missing field `failed`",
+            "teller.toml, line",
+        ),
         (
             good.replace("time_scale = 50", "time_scale = 5000"),
             "time scale",

@@ -8,10 +8,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use teller::adapters::journal::memory::MemoryJournal;
 use teller::ports::{
-    Append, AppendError, Committed, Journal, JournalError, JournalHealth, ListQuery, OpenPage,
+    Append, AppendError, Binding, Committed, Journal, JournalError, JournalHealth, ListQuery, OpenPage,
     Page, Promise, Unmatched,
 };
-use teller::transaction::{Key, Record};
+use teller::transaction::{Key, Record, TransactionId};
 
 /// A journal whose appends are on disk at once and acknowledged after a while: a crash in between
 /// leaves a record that nobody was told of, as it does in life.
@@ -94,6 +94,14 @@ impl Journal for Disk {
 
     fn list(&self, query: ListQuery) -> Promise<Result<Page, JournalError>> {
         self.journal.list(query)
+    }
+
+    fn bind(&self, binding: Binding) -> Promise<Result<(), AppendError>> {
+        self.journal.bind(binding)
+    }
+
+    fn bound_to(&self, derived: &Key) -> Promise<Result<Option<TransactionId>, JournalError>> {
+        self.journal.bound_to(derived)
     }
 
     fn keep_unmatched(&self, webhook: Unmatched) -> Promise<Result<(), AppendError>> {

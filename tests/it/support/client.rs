@@ -163,7 +163,8 @@ impl Client {
 
 /// A request that tells the mock provider what to do with it.
 pub(crate) fn payment(id: &str, script: Value) -> Value {
-    json!({ "id": id, "payload": { "script": script } })
+    let payload = Value::Object([("script".to_owned(), script)].into_iter().collect());
+    json!({ "id": id, "payload": payload })
 }
 
 fn with(request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> reqwest::RequestBuilder {

@@ -5,8 +5,17 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::ports::{Append, AppendError, Committed, Expect, Unmatched};
+use crate::ports::{Append, AppendError, Binding, Committed, Expect, Unmatched};
 use crate::transaction::{Key, Record};
+
+/// A row that holds a transaction's step.
+pub(super) const STEP: &str = "step";
+/// A row that holds a webhook of no transaction.
+pub(super) const UNMATCHED: &str = "unmatched";
+/// A row that holds what an idempotency key stands for.
+pub(super) const BOUND: &str = "bound";
+/// A row that a process begins with.
+pub(super) const STARTED: &str = "started";
 
 /// What a row of the log is about.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -34,6 +43,8 @@ pub(super) enum Rule {
 pub(super) struct Entry {
     pub(super) name: Name,
     pub(super) rule: Rule,
+    /// What the log calls such a row.
+    pub(super) kind: &'static str,
     /// The version that the name has once this is written.
     pub(super) version: u64,
     pub(super) at: String,
@@ -82,6 +93,7 @@ impl Entry {
         Ok(Self {
             name: Name::Transaction(key),
             rule: Rule::Expects(expect),
+            kind: STEP,
             version: summary.version,
             at: summary.changed_at.to_string(),
             summary: json(&summary)?,
@@ -97,10 +109,24 @@ impl Entry {
                 event_id: webhook.event_id.into(),
             },
             rule: Rule::Once,
+            kind: UNMATCHED,
             version: 1,
             at: webhook.received_at.to_string(),
             summary: "{}".to_owned(),
             records: webhook.body,
+        }
+    }
+
+    /// The row of an idempotency key that came with an id.
+    pub(super) fn of_binding(binding: Binding) -> Self {
+        Self {
+            name: Name::Transaction(binding.derived),
+            rule: Rule::Expects(Expect::Absent),
+            kind: BOUND,
+            version: 1,
+            at: binding.at.to_string(),
+            summary: "{}".to_owned(),
+            records: binding.to.to_string(),
         }
     }
 

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::entry::Name;
+use super::bindings;
+use super::entry::{self, Name};
 use super::schema::{integer, natural, set_watermark};
 use crate::ports::Summary;
 use crate::transaction::{AppId, Key, Timestamp, TransactionId};
@@ -46,6 +47,8 @@ struct Group {
     bytes: usize,
     changes: HashMap<Key, Change>,
     events: Vec<(u64, Event)>,
+    /// Derived ids and what they stand for.
+    bindings: Vec<(u64, Key, String)>,
 }
 
 /// What a group brings for one transaction.
@@ -84,6 +87,9 @@ pub(super) fn fold_group(
     for (position, event) in &group.events {
         keep(&transaction, *position, event)?;
     }
+    for (position, derived, to) in &group.bindings {
+        bindings::keep(&transaction, *position, derived, to)?;
+    }
     set_watermark(&transaction, "folded_through", group.through)?;
     transaction.commit()?;
     let transactions = changes.into_iter().map(|(key, _)| Name::Transaction(key));
@@ -91,9 +97,11 @@ pub(super) fn fold_group(
         provider: event.provider.into(),
         event_id: event.event_id.into(),
     });
+    let bound = group.bindings.into_iter();
+    let bound = bound.map(|(_, derived, _)| Name::Transaction(derived));
     Ok(Folded {
         through: group.through,
-        names: transactions.chain(events).collect(),
+        names: transactions.chain(events).chain(bound).collect(),
     })
 }
 
@@ -135,8 +143,13 @@ impl Group {
         let records: String = row.get(7)?;
         self.bytes += records.len();
         match row.get_ref(1)?.as_str().unwrap_or_default() {
-            "step" => self.add_step(sequence, row, records),
-            "unmatched" => {
+            entry::STEP => self.add_step(sequence, row, records),
+            entry::BOUND => {
+                let derived = named(sequence, row)?;
+                self.bindings.push((sequence, derived, records));
+                Ok(())
+            }
+            entry::UNMATCHED => {
                 let event = Event {
                     provider: row.get(2)?,
                     event_id: row.get(3)?,
@@ -146,7 +159,7 @@ impl Group {
                 self.events.push((sequence, event));
                 Ok(())
             }
-            "started" => Ok(()),
+            entry::STARTED => Ok(()),
             other => Err(FoldError::Inconsistent(format!(
                 "row {sequence} is of the unknown kind {other:?}"
             ))),
@@ -154,8 +167,7 @@ impl Group {
     }
 
     fn add_step(&mut self, sequence: u64, row: &Row<'_>, records: String) -> Result<(), FoldError> {
-        let key = key(row.get_ref(2)?.as_str(), row.get_ref(3)?.as_str())
-            .ok_or_else(|| FoldError::Inconsistent(format!("row {sequence} names nobody")))?;
+        let key = named(sequence, row)?;
         let version = natural(row.get(4)?);
         let first = (version + 1).saturating_sub(records.lines().count() as u64);
         let summary = row.get(6)?;
@@ -179,6 +191,11 @@ impl Group {
         }
         Ok(())
     }
+}
+
+fn named(sequence: u64, row: &Row<'_>) -> Result<Key, FoldError> {
+    key(row.get_ref(2)?.as_str(), row.get_ref(3)?.as_str())
+        .ok_or_else(|| FoldError::Inconsistent(format!("row {sequence} names nobody")))
 }
 
 type Text<'a> = rusqlite::types::FromSqlResult<&'a str>;

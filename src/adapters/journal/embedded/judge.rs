@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::MAX_UNMATCHED_PER_PROVIDER;
+use super::bindings;
 use super::entry::{Entry, Name, Pending, Rule};
 use super::schema::natural;
 use super::shared::Shared;
@@ -111,6 +112,10 @@ impl Judge {
     fn archived(&self, name: &Name) -> rusqlite::Result<Option<u64>> {
         match name {
             Name::Transaction(key) => {
+                if self.shared.any_bound() && bindings::is_bound(&self.archive, key)? {
+                    // A step that expects it absent is refused; one that expects a version can't be.
+                    return Ok(Some(0));
+                }
                 let mut buffer = uuid::Uuid::encode_buffer();
                 let id: &str = key.id.0.hyphenated().encode_lower(&mut buffer);
                 self.archive

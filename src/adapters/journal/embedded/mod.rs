@@ -17,6 +17,7 @@
 //! - A restart folds what is left of the log and then commits a `started` row, before it serves.
 //! - Operators can read both files with `sqlite3` while teller runs.
 
+mod bindings;
 mod checkpoint;
 mod disk;
 mod entry;
@@ -57,10 +58,10 @@ use self::schema::{ARCHIVE, JOURNAL};
 use self::shared::Shared;
 use self::writer::{Message, Writer};
 use crate::ports::{
-    Append, AppendError, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
+    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
     OpenPage, Page, Promise, Unmatched,
 };
-use crate::transaction::{Key, Record};
+use crate::transaction::{Key, Record, TransactionId};
 
 /// Appends that wait for the writer, at most: sixteen full commits, a few tens of milliseconds.
 const WAITING_APPENDS: usize = 16 * 1024;
@@ -183,6 +184,9 @@ impl EmbeddedJournal {
 
         let shared = Shared::new(max_unfolded, last, trimmed, knobs.folds_paused);
         let shared = Arc::new(shared);
+        if bindings::any(&archive).map_err(in_archive)? {
+            shared.will_bind();
+        }
         let at = shared.clock.now().wall.to_string();
         let started = last + 1;
         writer::write_started(&journal, started, at).map_err(in_journal)?;
@@ -280,6 +284,15 @@ impl EmbeddedJournal {
         let _ = threads.keeper.join();
     }
 
+    /// The providers of open transactions, for a start that has to know that all are configured.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// When the archive can't be read.
+    pub fn open_providers(&self) -> Result<Vec<String>, JournalError> {
+        self.readers.run_blocking(queries::open_providers)
+    }
+
     /// Hands an entry to the writer.
     fn submit(&self, entry: Entry, answer: Answer) {
         if let Some(reason) = self.refusal(&entry) {
@@ -317,6 +330,24 @@ impl EmbeddedJournal {
         let lag = self.shared.lag();
         (begins && lag >= self.shared.max_unfolded)
             .then(|| format!("{lag} records wait to be folded into the archive"))
+    }
+
+    /// Reads once the archive has everything that was committed for `name`.
+    fn read_folded<T: Send + 'static>(
+        &self,
+        name: &Name,
+        query: impl FnOnce(&rusqlite::Connection) -> Result<T, JournalError> + Send + 'static,
+    ) -> Promise<Result<T, JournalError>> {
+        let unfolded = self.shared.unfolded(std::iter::once(name));
+        let unfolded = unfolded.into_iter().flatten().next();
+        let shared = Arc::clone(&self.shared);
+        let read = self.read(query);
+        Box::pin(async move {
+            if let Some(row) = unfolded {
+                wait_for_fold(&shared, row.sequence).await?;
+            }
+            read.await
+        })
     }
 
     fn read<T: Send + 'static>(
@@ -357,16 +388,7 @@ impl Journal for EmbeddedJournal {
     fn load(&self, key: &Key) -> Promise<Result<Option<Vec<Record>>, JournalError>> {
         let key = key.clone();
         let name = Name::Transaction(key.clone());
-        let unfolded = self.shared.unfolded(std::iter::once(&name));
-        let unfolded = unfolded.into_iter().flatten().next();
-        let shared = Arc::clone(&self.shared);
-        let read = self.read(move |archive| queries::history(archive, &key));
-        Box::pin(async move {
-            if let Some(row) = unfolded {
-                wait_for_fold(&shared, row.sequence).await?;
-            }
-            read.await
-        })
+        self.read_folded(&name, move |archive| queries::history(archive, &key))
     }
 
     fn open(&self, after: u64, limit: usize) -> Promise<Result<OpenPage, JournalError>> {
@@ -379,6 +401,22 @@ impl Journal for EmbeddedJournal {
             let as_of = shared.as_of();
             queries::list(archive, &query, as_of)
         })
+    }
+
+    fn bind(&self, binding: Binding) -> Promise<Result<(), AppendError>> {
+        let (answer, answered) = oneshot::channel();
+        self.shared.will_bind();
+        self.submit(Entry::of_binding(binding), Answer::Event(answer));
+        Box::pin(async move { answered.await.unwrap_or_else(|_| Err(cut_off())) })
+    }
+
+    fn bound_to(&self, derived: &Key) -> Promise<Result<Option<TransactionId>, JournalError>> {
+        if !self.shared.any_bound() {
+            return Box::pin(std::future::ready(Ok(None)));
+        }
+        let derived = derived.clone();
+        let name = Name::Transaction(derived.clone());
+        self.read_folded(&name, move |archive| bindings::bound_to(archive, &derived))
     }
 
     fn keep_unmatched(&self, webhook: Unmatched) -> Promise<Result<(), AppendError>> {

@@ -66,6 +66,14 @@ fn open_row(row: &Row<'_>) -> Result<(Key, Option<Timestamp>), JournalError> {
     Ok((key, due))
 }
 
+/// The providers of open transactions.
+pub(super) fn open_providers(archive: &Connection) -> Result<Vec<String>, JournalError> {
+    archive
+        .prepare("SELECT DISTINCT provider FROM transactions WHERE open = 1 ORDER BY provider")
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .map_err(sqlite)
+}
+
 /// A page of a list, newest first.
 pub(super) fn list(
     archive: &Connection,

@@ -53,7 +53,21 @@ impl Readers {
         read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (answer, answered) = oneshot::channel();
-        let read: Read = Box::new(move |connection| drop(answer.send(read(connection))));
+        self.submit(Box::new(move |connection| drop(answer.send(read(connection)))))?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Runs `read` on one of the threads and waits for it on this one.
+    pub(super) fn run_blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let (answer, answered) = sync_channel(1);
+        self.submit(Box::new(move |connection| drop(answer.send(read(connection)))))?;
+        answered.recv().unwrap_or_else(|_| Err(stopped()))
+    }
+
+    fn submit(&self, read: Read) -> Result<(), JournalError> {
         self.jobs
             .try_send(Job::Read(read))
             .map_err(|error| match error {
@@ -61,8 +75,7 @@ impl Readers {
                     JournalError(format!("{WAITING_READS} reads are waiting already"))
                 }
                 TrySendError::Disconnected(_) => stopped(),
-            })?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+            })
     }
 
     /// Ends the threads after the reads that wait already, whoever else still has a way to them.

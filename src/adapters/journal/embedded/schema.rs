@@ -29,13 +29,15 @@ pub(super) const JOURNAL: Database = Database {
         CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE log (
             seq     INTEGER PRIMARY KEY,  -- assigned by teller, without gaps, never used twice
-            kind    TEXT NOT NULL,        -- 'step', 'started' (of a process) or 'unmatched' (webhook)
+            kind    TEXT NOT NULL,        -- 'step', 'bound' (idempotency key), 'unmatched' (webhook),
+                                          -- 'started' (of a process)
             app     TEXT NOT NULL,        -- of an unmatched webhook: its provider
             id      TEXT NOT NULL,        -- of an unmatched webhook: its event id
             version INTEGER NOT NULL,     -- of the transaction after this step
             at      TEXT NOT NULL,
             summary TEXT NOT NULL,        -- JSON
-            records TEXT NOT NULL         -- JSON Lines, a record each; an unmatched webhook's body
+            records TEXT NOT NULL         -- JSON Lines, a record each; an unmatched webhook's body;
+                                          -- the id that a key is bound to
         ) STRICT;
         INSERT INTO meta VALUES ('trimmed_through', 0);
     ",
@@ -85,6 +87,13 @@ pub(super) const ARCHIVE: Database = Database {
             body        TEXT NOT NULL,
             UNIQUE (provider, event_id)
         ) STRICT;
+        CREATE TABLE bindings (
+            id       TEXT NOT NULL,            -- what an idempotency key alone would have named
+            app      TEXT NOT NULL,
+            bound_to TEXT NOT NULL,            -- the id that came with the key
+            position INTEGER NOT NULL,
+            PRIMARY KEY (id, app)
+        ) STRICT, WITHOUT ROWID;
         INSERT INTO meta VALUES ('folded_through', 0);
     ",
 };

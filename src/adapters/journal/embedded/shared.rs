@@ -68,6 +68,7 @@ pub(super) struct Shared {
     failed: AtomicBool,
     failure: watch::Sender<Option<String>>,
     pub(super) closed: AtomicBool,
+    any_bound: AtomicBool,
     /// Set when a checkpoint has brought most of the log's WAL over, for the writer to finish.
     pub(super) brought_over: AtomicBool,
     /// Bytes of appends that wait for the writer.
@@ -100,6 +101,7 @@ impl Shared {
             failed: AtomicBool::new(false),
             failure: watch::Sender::new(None),
             closed: AtomicBool::new(false),
+            any_bound: AtomicBool::new(false),
             brought_over: AtomicBool::new(false),
             queued_bytes: AtomicUsize::new(0),
             rows: AtomicU64::new(0),
@@ -190,6 +192,16 @@ impl Shared {
             }
         }
         self.folded_watch.send_replace(through);
+    }
+
+    /// Whether any idempotency key was ever bound to an id.
+    pub(super) fn any_bound(&self) -> bool {
+        self.any_bound.load(Ordering::Acquire)
+    }
+
+    /// To be said before the first binding is written.
+    pub(super) fn will_bind(&self) {
+        self.any_bound.store(true, Ordering::Release);
     }
 
     // ---- failure ---------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ use rusqlite::{Connection, Statement};
 use uuid::Uuid;
 
 use super::checkpoint::WalBound;
-use super::entry::{Entry, Name, Pending};
+use super::entry::{Entry, Name, Pending, STARTED};
 use super::judge::{Judge, Verdict};
 use super::schema::{self, integer};
 use super::shared::{Sentinel, Shared, Unfolded};
@@ -209,17 +209,16 @@ fn refuse(batch: &mut Vec<Pending>, reason: &str) {
 
 fn insert(statement: &mut Statement<'_>, sequence: u64, entry: &Entry) -> rusqlite::Result<()> {
     let mut buffer = Uuid::encode_buffer();
-    let (kind, app, id): (_, _, &str) = match &entry.name {
+    let (app, id): (_, &str) = match &entry.name {
         Name::Transaction(key) => (
-            "step",
             key.app.as_str(),
             key.id.0.hyphenated().encode_lower(&mut buffer),
         ),
-        Name::Event { provider, event_id } => ("unmatched", provider, event_id),
+        Name::Event { provider, event_id } => (provider, event_id),
     };
     statement.execute((
         integer(sequence),
-        kind,
+        entry.kind,
         app,
         id,
         integer(entry.version),
@@ -242,7 +241,7 @@ pub(super) fn write_started(log: &Connection, sequence: u64, at: String) -> rusq
         INSERT,
         (
             integer(sequence),
-            "started",
+            STARTED,
             "",
             process,
             0,
