@@ -26,6 +26,8 @@ struct Settings {
     phase: Duration,
     rows: usize,
     directory: PathBuf,
+    /// Loads one server alone, for a profiler.
+    only: Option<Contender>,
 }
 
 /// Connections of the load generator, as the comparison was defined.
@@ -49,9 +51,10 @@ fn main() -> anyhow::Result<()> {
         let mut results = [Measured::default(), Measured::default(), Measured::default()];
         for turn in 0..3 {
             let contender = Contender::ALL[(turn + round) % 3];
-            let result = load::run(servers.address(contender), CONNECTIONS, settings.phase)?;
-            servers.settle(contender)?;
-            results[contender as usize] = result;
+            if settings.only.is_none_or(|only| only == contender) {
+                results[contender as usize] = load::run(servers.address(contender), CONNECTIONS, settings.phase)?;
+                servers.settle(contender)?;
+            }
         }
         let [bare, raw, teller] = &results;
         println!(
@@ -101,6 +104,7 @@ fn settings() -> anyhow::Result<Settings> {
         phase: Duration::from_secs(4),
         rows: 1_000_000,
         directory: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-accept"),
+        only: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(flag) = arguments.next() {
@@ -113,7 +117,8 @@ fn settings() -> anyhow::Result<Settings> {
             "--seconds" => settings.phase = Duration::from_secs(value.parse()?),
             "--rows" => settings.rows = value.parse()?,
             "--dir" => settings.directory = value.into(),
-            other => bail!("{other} is not known; there is --rounds, --seconds, --rows, --dir"),
+            "--only" => settings.only = Contender::ALL.into_iter().find(|contender| contender.name() == value),
+            other => bail!("{other} is not known; there is --rounds, --seconds, --rows, --dir, --only"),
         }
     }
     Ok(settings)

@@ -51,16 +51,30 @@ fn unquote(text: &str) -> Option<String> {
 
 /// The hash of what is asked for: the canonical JSON (RFC 8785) of the body without its `id`, which
 /// names the request and is not part of it.
-pub(super) fn payload_hash(body: &Value) -> Result<PayloadHash, Problem> {
-    let canonical = match body {
-        Value::Object(fields) if fields.contains_key("id") => {
-            let mut fields = fields.clone();
-            fields.remove("id");
-            serde_json_canonicalizer::to_vec(&fields)
-        }
-        other => serde_json_canonicalizer::to_vec(other),
-    };
+pub(super) fn payload_hash(body: &mut Value) -> Result<PayloadHash, Problem> {
+    let id = body.as_object_mut().and_then(|fields| fields.remove("id"));
+    let canonical =
+        if is_plain(body) { serde_json::to_vec(body) } else { serde_json_canonicalizer::to_vec(body) };
+    if let Some((id, fields)) = id.zip(body.as_object_mut()) {
+        fields.insert("id".to_owned(), id);
+    }
     canonical.map(|canonical| PayloadHash::of_canonical(&canonical)).map_err(Problem::malformed_json)
+}
+
+/// Whether serde_json writes this value as RFC 8785 wants it. Its maps are sorted by bytes, which for
+/// ASCII is the order of UTF-16 code units, and it escapes strings as the standard does; only numbers
+/// that are no small integers, and other keys, need the canonicalizer, which is several times slower.
+fn is_plain(value: &Value) -> bool {
+    /// Beyond this ECMAScript, and so the standard, writes integers as floats.
+    const EXACT_MAX: u64 = 1 << 53;
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+        Value::Number(number) => {
+            number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs)).is_some_and(|n| n <= EXACT_MAX)
+        }
+        Value::Array(items) => items.iter().all(is_plain),
+        Value::Object(fields) => fields.iter().all(|(name, value)| name.is_ascii() && is_plain(value)),
+    }
 }
 
 #[cfg(test)]
@@ -89,10 +103,26 @@ mod tests {
 
     #[test]
     fn the_hash_ignores_order_spacing_and_id_but_nothing_else() {
-        let hash = |value| payload_hash(&value).expect("JSON");
+        let hash = |mut value| payload_hash(&mut value).expect("JSON");
         let first = hash(json!({"id": "1", "payload": {"a": 1, "b": [1, 2]}}));
         assert_eq!(first, hash(json!({"payload": {"b": [1, 2], "a": 1}, "id": "2"})));
         assert_ne!(first, hash(json!({"payload": {"b": [2, 1], "a": 1}})));
         assert_ne!(hash(json!({})), hash(json!({"payload": {}})));
+    }
+
+    #[test]
+    fn the_quick_way_writes_what_the_canonicalizer_writes() {
+        let values = [
+            json!({"z": 1, "a": [true, null, -7, 9_007_199_254_740_992_u64], "B": {"y": "\u{1}\n\"\\/é€😀"}}),
+            json!([[], {}, "", 0, "\u{7f}\u{2028}"]),
+        ];
+        for value in values {
+            assert!(is_plain(&value));
+            let canonical = serde_json_canonicalizer::to_vec(&value).expect("JSON");
+            assert_eq!(serde_json::to_vec(&value).expect("JSON"), canonical, "{value}");
+        }
+        for other in [json!(1.0), json!(1e21), json!(9_007_199_254_740_993_u64), json!({"é": 1})] {
+            assert!(!is_plain(&other), "{other}");
+        }
     }
 }

@@ -22,8 +22,8 @@ pub(super) fn read(
     idempotency_key: Option<&str>,
     traceparent: Option<String>,
 ) -> Result<Acceptance, Problem> {
-    let value: Value = serde_json::from_slice(body).map_err(Problem::malformed_json)?;
-    let payload_hash = idempotency::payload_hash(&value)?;
+    let mut value: Value = serde_json::from_slice(body).map_err(Problem::malformed_json)?;
+    let payload_hash = idempotency::payload_hash(&mut value)?;
     let Value::Object(mut fields) = value else {
         return Err(Problem::invalid_field("", "the body has to be a JSON object"));
     };

@@ -286,6 +286,76 @@ async fn an_id_decides_and_must_not_be_another_than_the_keys() {
 }
 
 #[tokio::test]
+async fn a_key_that_came_with_an_id_finds_it_alone_later_and_never_names_another() {
+    let mut rig = Rig::start().await;
+    let (id, key) = (new_id(), new_id());
+    let header = [("idempotency-key", key.as_str())];
+    let with_id = payment(&id, json!({}));
+    let without_id = json!({"payload": {"script": {}}});
+    let first = rig
+        .client
+        .post_with("/v1/transactions", &with_id, &header)
+        .await;
+    assert!(!first.is_replay(), "{first:?}");
+    for restarted in [false, true] {
+        if restarted {
+            rig.restart_teller().await;
+        }
+        for body in [&with_id, &without_id] {
+            let again = rig.client.post_with("/transaction", body, &header).await;
+            assert!(again.is_replay(), "{again:?}");
+            expect_a_view(&again, &id);
+        }
+        let other = payment(&new_id(), json!({}));
+        let refused = rig
+            .client
+            .post_with("/v1/transactions", &other, &header)
+            .await;
+        refused.expect_problem(422, "key_of_another_transaction");
+    }
+    rig.audit(&id).await;
+    assert_eq!(rig.mock().ledger().executions.len(), 1);
+}
+
+/// Whoever comes first under one key, with an id, with another, or with none: the others join it or
+/// are refused, and one payment is made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_at_once_under_one_key_are_one_transaction() {
+    const ROUNDS: usize = 10;
+    let rig = Rig::start().await;
+    for round in 0..ROUNDS {
+        let key = new_id();
+        let header = [("idempotency-key", key.as_str())];
+        let bodies = [
+            payment(&new_id(), json!({})),
+            payment(&new_id(), json!({})),
+            json!({"payload": {"script": {}}}),
+        ];
+        let posts = (0..12).map(|index| {
+            let body = &bodies[index % (2 + round % 2)];
+            rig.client.post_with(DOORS[index % 2], body, &header)
+        });
+        let answers = join_all(posts).await;
+        let mut accepted = Vec::new();
+        for answer in &answers {
+            match answer.status {
+                200 | 202 => accepted.push(answer.json()["id"].as_str().expect("an id").to_owned()),
+                // Neither this nor that was decided; a client sends it again.
+                503 => assert!(answer.header("retry-after").is_some(), "{answer:?}"),
+                _ => {
+                    answer.expect_problem(422, "key_of_another_transaction");
+                }
+            }
+        }
+        accepted.dedup();
+        assert_eq!(accepted.len(), 1, "{answers:?}");
+        rig.audit(&accepted[0]).await;
+        let posts = rig.mock().ledger().executions.len();
+        assert_eq!(posts, round + 1, "a key was paid for twice");
+    }
+}
+
+#[tokio::test]
 async fn an_illegal_key_is_refused_before_anything_is_kept() {
     let rig = Rig::start().await;
     let id = new_id();

@@ -5,21 +5,18 @@
 //! the archive's index is touched once. The history grows inside SQLite (`history || …`): nothing is
 //! read back.
 
-use std::collections::HashMap;
-
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::bindings;
-use super::entry::{self, Name};
+use super::entry::Name;
+use super::group::{Change, Event, Group, out_of_order};
 use super::schema::{integer, natural, set_watermark};
 use crate::ports::Summary;
-use crate::transaction::{AppId, Key, Timestamp, TransactionId};
+use crate::transaction::{Key, Timestamp};
 
 /// Log rows in one group, at most.
 pub(super) const GROUP_ROWS: u64 = 16_000;
-/// Bytes of records in one group, at most, so that large payloads don't fill the memory.
-const GROUP_BYTES: usize = 32 << 20;
 
 /// Why the log can't be folded.
 #[derive(Debug, thiserror::Error)]
@@ -40,44 +37,8 @@ pub(super) struct Folded {
     pub(super) names: Vec<Name>,
 }
 
-/// A group of log rows, joined by name.
-#[derive(Default)]
-struct Group {
-    through: u64,
-    bytes: usize,
-    changes: HashMap<Key, Change>,
-    events: Vec<(u64, Event)>,
-    /// Derived ids and what they stand for.
-    bindings: Vec<(u64, Key, String)>,
-}
-
-/// What a group brings for one transaction.
-struct Change {
-    /// The sequence number of its first row.
-    position: u64,
-    /// The version of its first record.
-    first: u64,
-    /// The version of its last record.
-    version: u64,
-    summary: String,
-    history: String,
-}
-
-struct Event {
-    provider: String,
-    event_id: String,
-    received_at: String,
-    body: String,
-}
-
-/// Folds what follows `folded`, up to `committed`, as one group.
-pub(super) fn fold_group(
-    log: &Connection,
-    archive: &Connection,
-    folded: u64,
-    committed: u64,
-) -> Result<Folded, FoldError> {
-    let group = read(log, folded, committed)?;
+/// Folds a group.
+pub(super) fn fold_group(archive: &Connection, group: Group) -> Result<Folded, FoldError> {
     let mut changes: Vec<(Key, Change)> = group.changes.into_iter().collect();
     changes.sort_unstable_by(|(a, _), (b, _)| (a.id, &a.app).cmp(&(b.id, &b.app)));
     let transaction = archive.unchecked_transaction()?;
@@ -103,112 +64,6 @@ pub(super) fn fold_group(
         through: group.through,
         names: transactions.chain(events).chain(bound).collect(),
     })
-}
-
-// ---- reading the log ---------------------------------------------------------------------------------
-
-fn read(log: &Connection, folded: u64, committed: u64) -> Result<Group, FoldError> {
-    let mut statement = log.prepare_cached(
-        "SELECT seq, kind, app, id, version, at, summary, records FROM log \
-         WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",
-    )?;
-    let mut rows = statement.query((integer(folded), integer(committed), integer(GROUP_ROWS)))?;
-    let mut group = Group {
-        through: folded,
-        ..Group::default()
-    };
-    while group.bytes < GROUP_BYTES {
-        let Some(row) = rows.next()? else { break };
-        let sequence = natural(row.get(0)?);
-        if sequence != group.through + 1 {
-            return Err(FoldError::Inconsistent(format!(
-                "row {sequence} follows row {}",
-                group.through
-            )));
-        }
-        group.add(sequence, row)?;
-        group.through = sequence;
-    }
-    if group.through == folded && folded < committed {
-        return Err(FoldError::Inconsistent(format!(
-            "row {} is missing",
-            folded + 1
-        )));
-    }
-    Ok(group)
-}
-
-impl Group {
-    fn add(&mut self, sequence: u64, row: &Row<'_>) -> Result<(), FoldError> {
-        let records: String = row.get(7)?;
-        self.bytes += records.len();
-        match row.get_ref(1)?.as_str().unwrap_or_default() {
-            entry::STEP => self.add_step(sequence, row, records),
-            entry::BOUND => {
-                let derived = named(sequence, row)?;
-                self.bindings.push((sequence, derived, records));
-                Ok(())
-            }
-            entry::UNMATCHED => {
-                let event = Event {
-                    provider: row.get(2)?,
-                    event_id: row.get(3)?,
-                    received_at: row.get(5)?,
-                    body: records,
-                };
-                self.events.push((sequence, event));
-                Ok(())
-            }
-            entry::STARTED => Ok(()),
-            other => Err(FoldError::Inconsistent(format!(
-                "row {sequence} is of the unknown kind {other:?}"
-            ))),
-        }
-    }
-
-    fn add_step(&mut self, sequence: u64, row: &Row<'_>, records: String) -> Result<(), FoldError> {
-        let key = named(sequence, row)?;
-        let version = natural(row.get(4)?);
-        let first = (version + 1).saturating_sub(records.lines().count() as u64);
-        let summary = row.get(6)?;
-        if let Some(change) = self.changes.get_mut(&key) {
-            if first != change.version + 1 {
-                return Err(out_of_order(&key, first, change.version));
-            }
-            change.version = version;
-            change.summary = summary;
-            change.history.push('\n');
-            change.history.push_str(&records);
-        } else {
-            let change = Change {
-                position: sequence,
-                first,
-                version,
-                summary,
-                history: records,
-            };
-            self.changes.insert(key, change);
-        }
-        Ok(())
-    }
-}
-
-fn named(sequence: u64, row: &Row<'_>) -> Result<Key, FoldError> {
-    key(row.get_ref(2)?.as_str(), row.get_ref(3)?.as_str())
-        .ok_or_else(|| FoldError::Inconsistent(format!("row {sequence} names nobody")))
-}
-
-type Text<'a> = rusqlite::types::FromSqlResult<&'a str>;
-
-fn key(app: Text<'_>, id: Text<'_>) -> Option<Key> {
-    Some(Key {
-        app: AppId::parse(app.ok()?).ok()?,
-        id: TransactionId(Uuid::try_parse(id.ok()?).ok()?),
-    })
-}
-
-fn out_of_order(key: &Key, found: u64, after: u64) -> FoldError {
-    FoldError::Inconsistent(format!("record {found} of {key} follows record {after}"))
 }
 
 // ---- writing the archive -----------------------------------------------------------------------------

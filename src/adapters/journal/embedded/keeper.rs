@@ -7,6 +7,7 @@ use std::sync::mpsc::SyncSender;
 use rusqlite::Connection;
 
 use super::fold::{FoldError, fold_group};
+use super::group::Group;
 use super::schema;
 use super::shared::{Errand, Sentinel, Shared};
 use super::writer::Message;
@@ -67,7 +68,11 @@ impl Keeper {
     fn fold(&mut self) -> Result<(), FoldError> {
         let (folded, committed) = (self.shared.folded(), self.shared.committed());
         if folded < committed {
-            let done = fold_group(&self.log, &self.archive, folded, committed)?;
+            let group = match self.shared.handed_over(folded) {
+                Some(entries) => Group::of_entries(folded, entries)?,
+                None => Group::of_log(&self.log, folded, committed)?,
+            };
+            let done = fold_group(&self.archive, group)?;
             self.shared.publish_fold(&done.names, done.through);
         }
         Ok(self.bound_archive_wal()?)

@@ -23,6 +23,7 @@ mod disk;
 mod entry;
 mod files;
 mod fold;
+mod group;
 mod judge;
 mod keeper;
 mod open;
@@ -50,6 +51,7 @@ pub use open::OpenError;
 use self::checkpoint::{Checkpointer, WalBound};
 use self::entry::{Answer, Entry, Name, Pending};
 use self::fold::FoldError;
+use self::group::Group;
 use self::judge::Judge;
 use self::keeper::Keeper;
 use self::open::{Standing, Store};
@@ -482,7 +484,8 @@ fn fold_tail(store: &Store) -> Result<(), FoldError> {
     let Standing { last, folded, .. } = store.standing;
     let mut folded = folded;
     while folded < last {
-        folded = fold::fold_group(&store.journal, &store.archive, folded, last)?.through;
+        let group = Group::of_log(&store.journal, folded, last)?;
+        folded = fold::fold_group(&store.archive, group)?.through;
     }
     Ok(())
 }

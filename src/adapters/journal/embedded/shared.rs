@@ -14,21 +14,24 @@
 //! `committed` moves and leaves it after `folded` has moved, so whoever misses a name in the tail
 //! finds it in the archive.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::entry::Name;
+use super::entry::{Entry, Name};
+use super::fold::GROUP_ROWS;
 use crate::clock::Clock;
 use crate::transaction::Timestamp;
 
 /// Log rows that make a fold worth while at once.
-pub(super) const FOLD_AT_ROWS: u64 = 2_000;
+pub(super) const FOLD_AT_ROWS: u64 = 8_000;
 /// How long fewer rows wait for company. Passivation and lists lag by about this.
-pub(super) const FOLD_AFTER: Duration = Duration::from_millis(200);
+pub(super) const FOLD_AFTER: Duration = Duration::from_millis(300);
+/// Bytes of rows that may wait for the keeper in memory: two or three groups.
+const HANDOVER_BYTES: usize = 48 << 20;
 /// Names dropped from the tail under one lock: some ten microseconds that the writer may wait.
 const PRUNE_NAMES: usize = 512;
 
@@ -37,6 +40,24 @@ const PRUNE_NAMES: usize = 512;
 pub(super) struct Unfolded {
     pub(super) version: u64,
     pub(super) sequence: u64,
+}
+
+/// Committed rows on their way to the keeper: consecutive, the first numbered `first`.
+#[derive(Default, Debug)]
+struct Handover {
+    first: u64,
+    rows: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Handover {
+    /// Takes the first `rows` of them, all at once.
+    fn take(&mut self, rows: usize) -> impl Iterator<Item = Entry> + use<> {
+        let taken: Vec<Entry> = self.rows.drain(..rows).collect();
+        self.first += taken.len() as u64;
+        self.bytes -= taken.iter().map(Entry::bytes).sum::<usize>();
+        taken.into_iter()
+    }
 }
 
 /// What the keeper is asked for.
@@ -65,6 +86,7 @@ pub(super) struct Shared {
     folded_at: AtomicI64,
     trimmed: AtomicU64,
     tail: Mutex<HashMap<Name, Unfolded>>,
+    handover: Mutex<Handover>,
     failed: AtomicBool,
     failure: watch::Sender<Option<String>>,
     pub(super) closed: AtomicBool,
@@ -98,6 +120,7 @@ impl Shared {
             folded_at: AtomicI64::new(clock.now().wall.as_millis()),
             trimmed: AtomicU64::new(trimmed),
             tail: Mutex::default(),
+            handover: Mutex::default(),
             failed: AtomicBool::new(false),
             failure: watch::Sender::new(None),
             closed: AtomicBool::new(false),
@@ -202,6 +225,38 @@ impl Shared {
     /// To be said before the first binding is written.
     pub(super) fn will_bind(&self) {
         self.any_bound.store(true, Ordering::Release);
+    }
+
+    // ---- handing over ----------------------------------------------------------------------------
+
+    /// Gives the keeper the rows of a commit, of which the first has the number `first`.
+    pub(super) fn hand_over(&self, first: u64, rows: Vec<Entry>) {
+        let mut handover = locked(&self.handover);
+        let follows = handover.first + handover.rows.len() as u64 == first;
+        if !follows || handover.bytes > HANDOVER_BYTES {
+            // The keeper is far behind: it reads these from the log when it comes to them.
+            *handover = Handover {
+                first,
+                ..Handover::default()
+            };
+        }
+        handover.bytes += rows.iter().map(Entry::bytes).sum::<usize>();
+        handover.rows.extend(rows);
+    }
+
+    /// Takes what was handed over, if it is what follows `folded`; at most one group.
+    pub(super) fn handed_over(&self, folded: u64) -> Option<Vec<Entry>> {
+        let mut handover = locked(&self.handover);
+        // What the keeper has read from the log meanwhile is of no use here any more.
+        let stale = (folded + 1).saturating_sub(handover.first);
+        let stale = usize::try_from(stale).unwrap_or(usize::MAX).min(handover.rows.len());
+        handover.take(stale).for_each(drop);
+        if handover.rows.is_empty() || handover.first != folded + 1 {
+            return None;
+        }
+        let rows = usize::try_from(GROUP_ROWS).unwrap_or(usize::MAX);
+        let rows = rows.min(handover.rows.len());
+        Some(handover.take(rows).collect())
     }
 
     // ---- failure ---------------------------------------------------------------------------------

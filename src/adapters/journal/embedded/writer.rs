@@ -139,9 +139,11 @@ impl Writer {
             self.count(rows);
         }
         let mut next = self.next;
-        for (Pending { answer, .. }, verdict) in batch.drain(..).zip(verdicts) {
+        let mut written = Vec::with_capacity(batch.len());
+        for (Pending { entry, answer }, verdict) in batch.drain(..).zip(verdicts) {
             answer.settle(match verdict {
                 Verdict::Write => {
+                    written.push(entry);
                     next += 1;
                     Ok(next - 1)
                 }
@@ -149,6 +151,7 @@ impl Writer {
                 Verdict::Refuse(error) => Err(error),
             });
         }
+        self.shared.hand_over(self.next, written);
         self.next = next;
         Ok(())
     }
