@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::ports::{Append, AppendError, Binding, Committed, Expect, Unmatched};
-use crate::transaction::{Key, Record};
+use crate::ports::{Append, AppendError, Binding, Committed, Expect, Summary, Unmatched};
+use crate::transaction::{Key, Record, State, Timestamp};
 
 /// A row that holds a transaction's step.
 pub(super) const STEP: &str = "step";
@@ -48,10 +49,60 @@ pub(super) struct Entry {
     /// The version that the name has once this is written.
     pub(super) version: u64,
     pub(super) at: String,
-    /// JSON.
+    /// JSON: of a step, [`Kept`].
     pub(super) summary: String,
+    /// Of a step that was not read from the log: what `summary` says, with what its row says besides.
+    pub(super) shown: Option<Box<Summary>>,
     /// JSON Lines; for an event its body.
     pub(super) records: String,
+}
+
+/// Of a summary, what neither the other columns of its row nor its records say in one place.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    state: State,
+    provider: String,
+    accepted_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    final_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<Timestamp>,
+    attempts: u32,
+    open: bool,
+    needs_review: bool,
+}
+
+impl Kept {
+    fn of(summary: &Summary) -> Self {
+        Self {
+            state: summary.state,
+            provider: summary.provider.clone(),
+            accepted_at: summary.accepted_at,
+            final_at: summary.final_at,
+            due_at: summary.due_at,
+            attempts: summary.attempts,
+            open: summary.open,
+            needs_review: summary.needs_review,
+        }
+    }
+
+    /// The summary again, with what the other columns say.
+    pub(super) fn with(self, key: Key, version: u64, changed_at: Timestamp) -> Summary {
+        Summary {
+            key,
+            version,
+            state: self.state,
+            status: self.state.status(),
+            provider: self.provider,
+            accepted_at: self.accepted_at,
+            changed_at,
+            final_at: self.final_at,
+            due_at: self.due_at,
+            attempts: self.attempts,
+            open: self.open,
+            needs_review: self.needs_review,
+        }
+    }
 }
 
 /// Who waits for a row.
@@ -96,8 +147,9 @@ impl Entry {
             kind: STEP,
             version: summary.version,
             at: summary.changed_at.to_string(),
-            summary: json(&summary)?,
+            summary: json(&Kept::of(&summary))?,
             records: json_lines(&records)?,
+            shown: Some(Box::new(summary)),
         })
     }
 
@@ -113,6 +165,7 @@ impl Entry {
             version: 1,
             at: webhook.received_at.to_string(),
             summary: "{}".to_owned(),
+            shown: None,
             records: webhook.body,
         }
     }
@@ -126,6 +179,7 @@ impl Entry {
             version: 1,
             at: binding.at.to_string(),
             summary: "{}".to_owned(),
+            shown: None,
             records: binding.to.to_string(),
         }
     }

@@ -12,11 +12,10 @@ use super::bindings;
 use super::entry::Name;
 use super::group::{Change, Event, Group, out_of_order};
 use super::schema::{integer, natural, set_watermark};
-use crate::ports::Summary;
-use crate::transaction::{Key, Timestamp};
+use crate::transaction::{Key, State, Timestamp};
 
 /// Log rows in one group, at most.
-pub(super) const GROUP_ROWS: u64 = 16_000;
+pub(super) const GROUP_ROWS: u64 = 64_000;
 
 /// Why the log can't be folded.
 #[derive(Debug, thiserror::Error)]
@@ -71,13 +70,10 @@ pub(super) fn fold_group(archive: &Connection, group: Group) -> Result<Folded, F
 /// Writes one transaction's row. Both statements fail to find their place when the group doesn't
 /// continue exactly what the archive has.
 fn write(archive: &Connection, key: &Key, change: &Change) -> Result<(), FoldError> {
-    let summary: Summary = serde_json::from_str(&change.summary).map_err(|error| {
-        FoldError::Inconsistent(format!("the summary of {key} can't be read: {error}"))
-    })?;
     let rows = if change.first == 1 {
-        insert(archive, key, change, &summary)?
+        insert(archive, key, change)?
     } else {
-        update(archive, key, change, &summary)?
+        update(archive, key, change)?
     };
     if rows == 1 {
         return Ok(());
@@ -92,29 +88,34 @@ fn write(archive: &Connection, key: &Key, change: &Change) -> Result<(), FoldErr
     Err(out_of_order(key, change.first, archived))
 }
 
+/// The state with its details, as lists and people read it.
+fn state_json(state: State) -> String {
+    serde_json::to_string(&state).expect("a state is a small tree of text and numbers")
+}
+
 fn insert(
     archive: &Connection,
     key: &Key,
     change: &Change,
-    summary: &Summary,
 ) -> rusqlite::Result<usize> {
+    let summary = &change.summary;
     let mut buffer = Uuid::encode_buffer();
     let id: &str = key.id.0.hyphenated().encode_lower(&mut buffer);
     archive
         .prepare_cached(
             "INSERT INTO transactions (position, app, id, version, status, state, provider, \
-             accepted_at, changed_at, final_at, due_at, attempts, open, needs_review, summary, \
+             accepted_at, changed_at, final_at, due_at, attempts, open, needs_review, \
              history) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
              ON CONFLICT (id, app) DO NOTHING",
         )?
         .execute(rusqlite::params![
             integer(change.position),
             key.app.as_str(),
             id,
-            integer(change.version),
+            integer(summary.version),
             summary.status.as_str(),
-            summary.state.name(),
+            state_json(summary.state),
             summary.provider,
             summary.accepted_at.to_string(),
             summary.changed_at.to_string(),
@@ -123,7 +124,6 @@ fn insert(
             summary.attempts,
             summary.open,
             summary.needs_review,
-            change.summary,
             change.history,
         ])
 }
@@ -132,31 +132,30 @@ fn update(
     archive: &Connection,
     key: &Key,
     change: &Change,
-    summary: &Summary,
 ) -> rusqlite::Result<usize> {
+    let summary = &change.summary;
     let mut buffer = Uuid::encode_buffer();
     let id: &str = key.id.0.hyphenated().encode_lower(&mut buffer);
     archive
         .prepare_cached(
             "UPDATE transactions SET version = ?4, status = ?5, state = ?6, changed_at = ?7, \
              final_at = ?8, due_at = ?9, attempts = ?10, open = ?11, needs_review = ?12, \
-             summary = ?13, history = history || char(10) || ?14 \
+             history = history || char(10) || ?13 \
              WHERE id = ?1 AND app = ?2 AND version = ?3",
         )?
         .execute(rusqlite::params![
             id,
             key.app.as_str(),
             integer(change.first - 1),
-            integer(change.version),
+            integer(summary.version),
             summary.status.as_str(),
-            summary.state.name(),
+            state_json(summary.state),
             summary.changed_at.to_string(),
             summary.final_at.as_ref().map(Timestamp::to_string),
             summary.due_at.as_ref().map(Timestamp::to_string),
             summary.attempts,
             summary.open,
             summary.needs_review,
-            change.summary,
             change.history,
         ])
 }

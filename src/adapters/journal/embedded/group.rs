@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::entry::{self, Entry, Name};
+use super::entry::{self, Entry, Kept, Name};
 use super::fold::{FoldError, GROUP_ROWS};
 use super::schema::{integer, natural};
+use crate::ports::Summary;
 use crate::transaction::{AppId, Key, TransactionId};
 
 /// Bytes of records in one group, at most, so that large payloads don't fill the memory.
@@ -35,9 +36,8 @@ pub(super) struct Change {
     pub(super) position: u64,
     /// The version of its first record.
     pub(super) first: u64,
-    /// The version of its last record.
-    pub(super) version: u64,
-    pub(super) summary: String,
+    /// As of its last record.
+    pub(super) summary: Summary,
     pub(super) history: String,
 }
 
@@ -113,7 +113,11 @@ impl Group {
                 Ok(())
             }
             Name::Transaction(key) => {
-                self.add_step(sequence, key, entry.version, entry.summary, entry.records)
+                let summary = match entry.shown {
+                    Some(shown) => *shown,
+                    None => summary_of(&key, entry.version, &entry.at, &entry.summary)?,
+                };
+                self.add_step(sequence, key, summary, entry.records)
             }
             Name::Event { provider, event_id } => {
                 let event = Event {
@@ -132,16 +136,15 @@ impl Group {
         &mut self,
         sequence: u64,
         key: Key,
-        version: u64,
-        summary: String,
+        summary: Summary,
         records: String,
     ) -> Result<(), FoldError> {
+        let version = summary.version;
         let first = (version + 1).saturating_sub(records.lines().count() as u64);
         if let Some(change) = self.changes.get_mut(&key) {
-            if first != change.version + 1 {
-                return Err(out_of_order(&key, first, change.version));
+            if first != change.summary.version + 1 {
+                return Err(out_of_order(&key, first, change.summary.version));
             }
-            change.version = version;
             change.summary = summary;
             change.history.push('\n');
             change.history.push_str(&records);
@@ -149,7 +152,6 @@ impl Group {
             let change = Change {
                 position: sequence,
                 first,
-                version,
                 summary,
                 history: records,
             };
@@ -190,8 +192,19 @@ fn entry_of(sequence: u64, row: &Row<'_>) -> Result<Option<Entry>, FoldError> {
         version: natural(row.get(4)?),
         at: row.get(5)?,
         summary: row.get(6)?,
+        shown: None,
         records: row.get(7)?,
     }))
+}
+
+/// A step's summary from its row.
+fn summary_of(key: &Key, version: u64, at: &str, kept: &str) -> Result<Summary, FoldError> {
+    let unreadable = |why: &dyn std::fmt::Display| {
+        FoldError::Inconsistent(format!("the summary of {key} can't be read: {why}"))
+    };
+    let kept: Kept = serde_json::from_str(kept).map_err(|why| unreadable(&why))?;
+    let changed_at = at.parse().map_err(|why| unreadable(&why))?;
+    Ok(kept.with(key.clone(), version, changed_at))
 }
 
 fn transaction(sequence: u64, row: &Row<'_>) -> Result<Name, FoldError> {

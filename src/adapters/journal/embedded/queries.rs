@@ -1,13 +1,13 @@
 //! What can be asked of the archive.
 
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
 use super::super::{MAX_LIST_ROWS, MAX_OPEN_ROWS};
 use super::schema::{integer, natural};
 use crate::ports::{JournalError, ListQuery, OpenPage, Page, Summary};
-use crate::transaction::{AppId, Key, Record, Status, Timestamp, TransactionId};
+use crate::transaction::{AppId, Key, Record, State, Status, Timestamp, TransactionId};
 
 /// The whole history of `key`.
 pub(super) fn history(
@@ -84,13 +84,48 @@ pub(super) fn list(
     let (sql, mut values) = list_sql(query);
     values.push(one_more(limit));
     let rows = select(archive, &sql, values, |row| {
-        let summary = row.get_ref(1).map_err(sqlite)?;
-        let summary = summary.as_str().map_err(|error| sqlite(error.into()))?;
-        serde_json::from_str::<Summary>(summary)
-            .map_err(|error| JournalError(format!("a summary: {error}")))
+        summary(row).map_err(sqlite)
     })?;
     let (rows, next) = page(rows, limit);
     Ok(Page { rows, next, as_of })
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
+    let key = Key {
+        app: parsed(row, 1, |text| AppId::parse(text))?,
+        id: TransactionId(parsed(row, 2, Uuid::try_parse)?),
+    };
+    let state: State = parsed(row, 4, |text| serde_json::from_str(text))?;
+    let time = |column| parsed(row, column, str::parse::<Timestamp>);
+    let optional = |column| match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => time(column).map(Some),
+    };
+    Ok(Summary {
+        key,
+        version: natural(row.get(3)?),
+        state,
+        status: state.status(),
+        provider: row.get(5)?,
+        accepted_at: time(6)?,
+        changed_at: time(7)?,
+        final_at: optional(8)?,
+        due_at: optional(9)?,
+        attempts: row.get(10)?,
+        open: row.get(11)?,
+        needs_review: row.get(12)?,
+    })
+}
+
+/// A column's text, read by `parse`.
+fn parsed<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    row: &Row<'_>,
+    column: usize,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> rusqlite::Result<T> {
+    let value = row.get_ref(column)?;
+    parse(value.as_str()?)
+        .map_err(|why| rusqlite::Error::FromSqlConversionFailure(column, value.data_type(), why.into()))
 }
 
 /// The statement of a list and its values, but for the last one, the number of rows. It goes by the
@@ -137,7 +172,9 @@ pub(super) fn list_sql(query: &ListQuery) -> (String, Vec<Value>) {
         format!("WHERE {} ", sql.join(" AND "))
     };
     let sql = format!(
-        "SELECT position, summary FROM transactions {conditions}ORDER BY position DESC LIMIT ?"
+        "SELECT position, app, id, version, state, provider, accepted_at, changed_at, final_at, \
+         due_at, attempts, open, needs_review \
+         FROM transactions {conditions}ORDER BY position DESC LIMIT ?"
     );
     (sql, values)
 }

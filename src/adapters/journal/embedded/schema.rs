@@ -55,7 +55,7 @@ pub(super) const ARCHIVE: Database = Database {
             id           TEXT NOT NULL,
             version      INTEGER NOT NULL,
             status       TEXT NOT NULL,
-            state        TEXT NOT NULL,
+            state        TEXT NOT NULL,        -- JSON: its name, its attempt
             provider     TEXT NOT NULL,
             accepted_at  TEXT NOT NULL,
             changed_at   TEXT NOT NULL,
@@ -64,7 +64,6 @@ pub(super) const ARCHIVE: Database = Database {
             attempts     INTEGER NOT NULL,
             open         INTEGER NOT NULL,     -- 1: something remains to be done
             needs_review INTEGER NOT NULL,     -- 1: a person is asked
-            summary      TEXT NOT NULL,        -- JSON
             history      TEXT NOT NULL         -- JSON Lines, a record each
         ) STRICT;
         -- Does it exist, and what is its history?

@@ -27,11 +27,16 @@ use crate::clock::Clock;
 use crate::transaction::Timestamp;
 
 /// Log rows that make a fold worth while at once.
-pub(super) const FOLD_AT_ROWS: u64 = 8_000;
+pub(super) const FOLD_AT_ROWS: u64 = 32_000;
+/// From this many on it is worth while to wait longer: the larger a group, the fewer pages of the
+/// archive's index does each row cost.
+const FOLD_LATER_FROM_ROWS: u64 = 2_000;
+/// How much longer.
+const FOLD_LATER: Duration = Duration::from_millis(1_200);
 /// How long fewer rows wait for company. Passivation and lists lag by about this.
 pub(super) const FOLD_AFTER: Duration = Duration::from_millis(300);
-/// Bytes of rows that may wait for the keeper in memory: two or three groups.
-const HANDOVER_BYTES: usize = 48 << 20;
+/// Bytes of rows that may wait for the keeper in memory: one large group and what comes meanwhile.
+const HANDOVER_BYTES: usize = 128 << 20;
 /// Names dropped from the tail under one lock: some ten microseconds that the writer may wait.
 const PRUNE_NAMES: usize = 512;
 
@@ -326,6 +331,12 @@ impl Shared {
                 .wake
                 .wait_timeout_while(demand, FOLD_AFTER, few)
                 .unwrap_or_else(PoisonError::into_inner);
+            if self.lag() >= FOLD_LATER_FROM_ROWS {
+                (demand, _) = self
+                    .wake
+                    .wait_timeout_while(demand, FOLD_LATER, few)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
             if demand.closing {
                 return Errand::Close;
             }
