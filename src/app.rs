@@ -72,12 +72,22 @@ impl Application {
     /// # Errors
     /// Why teller can't start, in words for an operator.
     pub fn build(config: &Config) -> anyhow::Result<Self> {
-        let options = Options { max_unfolded: config.max_unfolded, ..Options::new(&config.data_dir) };
+        let options = Options {
+            max_unfolded: config.max_unfolded,
+            ..Options::new(&config.data_dir)
+        };
         let journal = Arc::new(EmbeddedJournal::open(options)?);
         refuse_orphans(&journal.open_providers()?, config)?;
         let failed = journal.failed();
         let closing = Arc::clone(&journal);
-        Self::build_on(config, OpenJournal { journal, failed, close: Box::new(move || closing.close()) })
+        Self::build_on(
+            config,
+            OpenJournal {
+                journal,
+                failed,
+                close: Box::new(move || closing.close()),
+            },
+        )
     }
 
     /// Builds on a journal that is open.
@@ -85,15 +95,29 @@ impl Application {
     /// # Errors
     /// Why teller can't start, in words for an operator.
     pub fn build_on(config: &Config, open: OpenJournal) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(&config.listen)
-            .with_context(|| format!("can't listen on {}; is another teller running there?", config.listen))?;
+        let listener = TcpListener::bind(&config.listen).with_context(|| {
+            format!(
+                "can't listen on {}; is another teller running there?",
+                config.listen
+            )
+        })?;
         let address = listener.local_addr()?;
-        let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let public_url = config
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}"));
         let clock = Clock::system();
         let providers = providers(config, &public_url, clock)?;
         let notifier = notifier(config, clock)?;
         let router = Router::new(config.workers);
-        let house = House::new(open.journal, providers, Arc::new(notifier), clock, router, config.bounds);
+        let house = House::new(
+            open.journal,
+            providers,
+            Arc::new(notifier),
+            clock,
+            router,
+            config.bounds,
+        );
         let server = serve(config, listener, &house)?;
         for gate in house.gates() {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
@@ -101,7 +125,15 @@ impl Application {
         let handle = server.handle();
         tracing::info!(%address, %public_url, data_dir = %config.data_dir.display(), "listening");
         let (failed, close, drain_timeout) = (open.failed, open.close, config.drain_timeout);
-        Ok(Self { server, handle, address, house, failed, close, drain_timeout })
+        Ok(Self {
+            server,
+            handle,
+            address,
+            house,
+            failed,
+            close,
+            drain_timeout,
+        })
     }
 
     /// Where it listens.
@@ -121,7 +153,15 @@ impl Application {
     /// # Errors
     /// When the web server itself fails.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<Ended> {
-        let Self { server, handle, house, mut failed, close, drain_timeout, .. } = self;
+        let Self {
+            server,
+            handle,
+            house,
+            mut failed,
+            close,
+            drain_timeout,
+            ..
+        } = self;
         let server = actix_web::rt::spawn(server);
         let ended = tokio::select! {
             () = stop => Ended::Drained,
@@ -147,7 +187,12 @@ impl Application {
 
 /// A transaction whose provider is not configured could neither end nor be asked about.
 fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
-    let configured = |name: &&String| config.providers.iter().any(|one| one.profile.name() == *name);
+    let configured = |name: &&String| {
+        config
+            .providers
+            .iter()
+            .any(|one| one.profile.name() == *name)
+    };
     if let Some(missing) = open.iter().find(|name| !configured(name)) {
         anyhow::bail!(
             "{}: transactions of the provider {missing:?} are open, and it is not configured; put its profile back \
@@ -159,7 +204,11 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
 }
 
 fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::Result<Server> {
-    let doors = web::Data::new(Doors { house: Arc::clone(house), app: config.app.clone(), bounds: config.doors });
+    let doors = web::Data::new(Doors {
+        house: Arc::clone(house),
+        app: config.app.clone(),
+        bounds: config.doors,
+    });
     let workers_house = Arc::clone(house);
     let server = HttpServer::new(move || {
         Registry::start_on_this_thread(&workers_house);
@@ -186,17 +235,42 @@ fn providers(config: &Config, public_url: &str, clock: Clock) -> anyhow::Result<
             base_url: provider.base_url.clone(),
             token_secrets: secrets.clone(),
             time_scale: config.time_scale,
-            notify: config.notify.as_ref().map(|notify| notify.policy(config.time_scale)),
+            notify: config
+                .notify
+                .as_ref()
+                .map(|notify| notify.policy(config.time_scale)),
         };
-        Ok(Arc::new(HttpProvider::new(provider.profile.clone(), settings, clock)?))
+        Ok(Arc::new(HttpProvider::new(
+            provider.profile.clone(),
+            settings,
+            clock,
+        )?))
     };
-    let providers = config.providers.iter().map(provider).collect::<anyhow::Result<_>>()?;
+    let providers = config
+        .providers
+        .iter()
+        .map(provider)
+        .collect::<anyhow::Result<_>>()?;
     Ok(Providers::new(providers, &config.default_provider))
 }
 
-fn notifier(config: &Config, clock: Clock) -> anyhow::Result<HttpNotifier> {
-    let apps = config.notify.iter().map(|notify| (config.app.clone(), notify.clone())).collect();
-    Ok(HttpNotifier::new(NotifierConfig { apps, time_scale: config.time_scale }, clock)?)
+/// The notifier as configured.
+///
+/// # Errors
+/// Which key, file or variable is at fault; never what a secret holds.
+pub fn notifier(config: &Config, clock: Clock) -> anyhow::Result<HttpNotifier> {
+    let apps = config
+        .notify
+        .iter()
+        .map(|notify| (config.app.clone(), notify.clone()))
+        .collect();
+    Ok(HttpNotifier::new(
+        NotifierConfig {
+            apps,
+            time_scale: config.time_scale,
+        },
+        clock,
+    )?)
 }
 
 /// Waits for the calls that are out, as long as the time allows, then has the rest written down as
@@ -212,7 +286,12 @@ async fn drain(house: &House, drain_timeout: Duration) {
     if tokio::time::timeout(patience, back).await.is_err() {
         tracing::warn!("calls are still out; they are written down as unknown");
     }
-    if tokio::time::timeout(DRAIN_RESERVE, house.router.stop_all()).await.is_err() {
-        tracing::error!("not everything could be written down in time; recovery will treat it as unknown");
+    if tokio::time::timeout(DRAIN_RESERVE, house.router.stop_all())
+        .await
+        .is_err()
+    {
+        tracing::error!(
+            "not everything could be written down in time; recovery will treat it as unknown"
+        );
     }
 }

@@ -13,16 +13,27 @@ const LINES_WAITING: usize = 64_000;
 
 /// Starts logging to stderr. Keep the guard: dropping it flushes what waits.
 pub fn start() -> WorkerGuard {
-    let (writer, guard) =
-        NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING).lossy(true).finish(std::io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES_WAITING)
+        .lossy(true)
+        .finish(std::io::stderr());
     // actix-http reports every connection that a client tore, as an error; that is the normal case here.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_http=off,actix_server=warn"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,actix_http=off,actix_server=warn"));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer);
     // A second start, as tests may do, leaves the first one in place.
     let _ = if std::io::stderr().is_terminal() {
         lines.with_target(false).compact().try_init()
     } else {
-        lines.json().flatten_event(true).with_target(false).with_current_span(false).with_span_list(false).try_init()
+        lines
+            .json()
+            .flatten_event(true)
+            .with_target(false)
+            .with_current_span(false)
+            .with_span_list(false)
+            .try_init()
     };
     guard
 }

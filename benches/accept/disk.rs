@@ -13,7 +13,8 @@ const SAMPLES: usize = 31;
 pub(super) fn refuse_memory(directory: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(directory)?;
     let directory = directory.canonicalize()?;
-    let mounts = std::fs::read_to_string("/proc/self/mounts").context("the mounts can't be read")?;
+    let mounts =
+        std::fs::read_to_string("/proc/self/mounts").context("the mounts can't be read")?;
     let holding = mounts.lines().filter_map(|line| {
         let mut fields = line.split(' ').skip(1);
         let (point, kind) = (fields.next()?, fields.next()?);
@@ -21,7 +22,10 @@ pub(super) fn refuse_memory(directory: &Path) -> anyhow::Result<()> {
     });
     let kind = holding.max().map_or("unknown", |(_, kind)| kind);
     if ["tmpfs", "ramfs", "rootfs"].contains(&kind) {
-        bail!("{} is on {kind}: durable means on a disk; name a directory on one with --dir", directory.display());
+        bail!(
+            "{} is on {kind}: durable means on a disk; name a directory on one with --dir",
+            directory.display()
+        );
     }
     println!("disk: {} on {kind}", directory.display());
     Ok(())

@@ -24,12 +24,20 @@ const BODY_AFTER: &str = "\",\"amount\":{\"value\":250000,\"currency\":\"TZS\"},
                           \"reference\":\"invoice 2026/11/000042\",\"description\":\"Electricity, November\"}}";
 
 /// Loads the server at `address` for `phase`.
-pub(super) fn run(address: SocketAddr, connections: usize, phase: Duration) -> anyhow::Result<Measured> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub(super) fn run(
+    address: SocketAddr,
+    connections: usize,
+    phase: Duration,
+) -> anyhow::Result<Measured> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let began = Instant::now();
         let end = began + phase;
-        let clients: Vec<_> = (0..connections).map(|_| tokio::spawn(client(address, end))).collect();
+        let clients: Vec<_> = (0..connections)
+            .map(|_| tokio::spawn(client(address, end)))
+            .collect();
         let mut latencies_us = Vec::new();
         for client in clients {
             latencies_us.extend(client.await??);
@@ -41,7 +49,11 @@ pub(super) fn run(address: SocketAddr, connections: usize, phase: Duration) -> a
             f64::from(latencies_us.get(index).copied().unwrap_or(0)) / 1000.0
         };
         let per_second = latencies_us.len() as f64 / took.as_secs_f64();
-        Ok(Measured { per_second, p50_ms: at(0.50), p99_ms: at(0.99) })
+        Ok(Measured {
+            per_second,
+            p50_ms: at(0.50),
+            p99_ms: at(0.99),
+        })
     })
 }
 
@@ -83,14 +95,24 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Resul
             bail!("the server closed the connection");
         }
         filled += read;
-        let Some(head) = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let Some(head) = buffer[..filled]
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+        else {
+            continue;
+        };
         let text = std::str::from_utf8(&buffer[..head])?;
         if !text.starts_with("HTTP/1.1 202") {
-            bail!("the server answered {}", text.lines().next().unwrap_or_default());
+            bail!(
+                "the server answered {}",
+                text.lines().next().unwrap_or_default()
+            );
         }
         let length = text.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok()).flatten()
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.trim().parse::<usize>().ok())
+                .flatten()
         });
         if filled >= head + 4 + length.context("an answer without Content-Length")? {
             return Ok(());

@@ -8,6 +8,8 @@
 //!
 //! `cargo bench --bench accept [-- --rounds 7 --seconds 4 --rows 1000000 --dir DIRECTORY]`
 
+#![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
+
 mod disk;
 mod load;
 mod servers;
@@ -37,7 +39,10 @@ fn main() -> anyhow::Result<()> {
     let settings = settings()?;
     disk::refuse_memory(&settings.directory)?;
     let fsync = disk::fsync_time(&settings.directory)?;
-    println!("disk: fsync of one 4 KiB page takes {:.2} ms (median of 31)", fsync.as_secs_f64() * 1000.0);
+    println!(
+        "disk: fsync of one 4 KiB page takes {:.2} ms (median of 31)",
+        fsync.as_secs_f64() * 1000.0
+    );
     let servers = Servers::start(&settings.directory, settings.rows)?;
     println!(
         "{} rows archived; {CONNECTIONS} connections, {} rounds of {} s each",
@@ -48,11 +53,16 @@ fn main() -> anyhow::Result<()> {
     let mut measured: Vec<[Measured; 3]> = Vec::new();
     // A first round warms caches and connections and is not counted.
     for round in 0..=settings.rounds {
-        let mut results = [Measured::default(), Measured::default(), Measured::default()];
+        let mut results = [
+            Measured::default(),
+            Measured::default(),
+            Measured::default(),
+        ];
         for turn in 0..3 {
             let contender = Contender::ALL[(turn + round) % 3];
             if settings.only.is_none_or(|only| only == contender) {
-                results[contender as usize] = load::run(servers.address(contender), CONNECTIONS, settings.phase)?;
+                results[contender as usize] =
+                    load::run(servers.address(contender), CONNECTIONS, settings.phase)?;
                 servers.settle(contender)?;
             }
         }
@@ -62,7 +72,11 @@ fn main() -> anyhow::Result<()> {
             bare.per_second,
             raw.per_second,
             teller.per_second,
-            if round == 0 { " (warm-up, not counted)" } else { "" }
+            if round == 0 {
+                " (warm-up, not counted)"
+            } else {
+                ""
+            }
         );
         if round > 0 {
             measured.push(results);
@@ -74,7 +88,9 @@ fn main() -> anyhow::Result<()> {
 
 fn report(rounds: &[[Measured; 3]]) {
     for contender in Contender::ALL {
-        let of = |value: fn(&Measured) -> f64| median(rounds.iter().map(|round| value(&round[contender as usize])));
+        let of = |value: fn(&Measured) -> f64| {
+            median(rounds.iter().map(|round| value(&round[contender as usize])))
+        };
         println!(
             "{:<9} {:>8.0}/s  p50 {:>6.2} ms  p99 {:>6.2} ms",
             contender.name(),
@@ -89,7 +105,10 @@ fn report(rounds: &[[Measured; 3]]) {
         }))
     };
     println!("ratio to bare endpoint: {:.2}", ratio(Contender::Bare));
-    println!("ratio to raw file journal: {:.2}", ratio(Contender::RawFile));
+    println!(
+        "ratio to raw file journal: {:.2}",
+        ratio(Contender::RawFile)
+    );
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -111,14 +130,22 @@ fn settings() -> anyhow::Result<Settings> {
         if flag == "--bench" {
             continue;
         }
-        let value = arguments.next().with_context(|| format!("{flag} needs a value"))?;
+        let value = arguments
+            .next()
+            .with_context(|| format!("{flag} needs a value"))?;
         match flag.as_str() {
             "--rounds" => settings.rounds = value.parse()?,
             "--seconds" => settings.phase = Duration::from_secs(value.parse()?),
             "--rows" => settings.rows = value.parse()?,
             "--dir" => settings.directory = value.into(),
-            "--only" => settings.only = Contender::ALL.into_iter().find(|contender| contender.name() == value),
-            other => bail!("{other} is not known; there is --rounds, --seconds, --rows, --dir, --only"),
+            "--only" => {
+                settings.only = Contender::ALL
+                    .into_iter()
+                    .find(|contender| contender.name() == value)
+            }
+            other => {
+                bail!("{other} is not known; there is --rounds, --seconds, --rows, --dir, --only")
+            }
         }
     }
     Ok(settings)

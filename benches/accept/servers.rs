@@ -16,8 +16,8 @@ use teller::app::{Application, OpenJournal};
 use teller::config::{Config, Overrides};
 use teller::ports::{Append, AppendError, Expect, Journal, Summary};
 use teller::transaction::{
-    Acceptance, AppId, Key, Now, Mono, NotifyPolicy, OnAbsence, PayloadHash, Policy, Request, Timestamp, TransactionId,
-    accept,
+    Acceptance, AppId, Key, Mono, NotifyPolicy, Now, OnAbsence, PayloadHash, Policy, Request,
+    Timestamp, TransactionId, accept,
 };
 use uuid::Uuid;
 
@@ -58,14 +58,24 @@ impl Servers {
             std::fs::remove_dir_all(&data)?;
         }
         std::fs::create_dir_all(&data)?;
-        let journal = Arc::new(EmbeddedJournal::open(Options { max_unfolded: 2_000_000, ..Options::new(&data) })?);
+        let journal = Arc::new(EmbeddedJournal::open(Options {
+            max_unfolded: 2_000_000,
+            ..Options::new(&data)
+        })?);
         fill(&journal, rows)?;
         let raw = RawFileJournal::create(&directory.join("raw.log"))?;
         let provider = silent_provider()?;
         let bare = bare()?;
         let raw = teller(directory, &provider, Arc::new(raw))?;
-        let teller = teller(directory, &provider, Arc::clone(&journal) as Arc<dyn Journal>)?;
-        Ok(Self { addresses: [bare, raw, teller], journal })
+        let teller = teller(
+            directory,
+            &provider,
+            Arc::clone(&journal) as Arc<dyn Journal>,
+        )?;
+        Ok(Self {
+            addresses: [bare, raw, teller],
+            journal,
+        })
     }
 
     pub(super) fn address(&self, contender: Contender) -> SocketAddr {
@@ -90,16 +100,27 @@ fn bare() -> anyhow::Result<SocketAddr> {
     let address = listener.local_addr()?;
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let server = HttpServer::new(|| App::new().route("/v1/transactions", web::post().to(endpoint)));
-            server.workers(WORKERS).disable_signals().listen(listener)?.run().await
+            let server =
+                HttpServer::new(|| App::new().route("/v1/transactions", web::post().to(endpoint)));
+            server
+                .workers(WORKERS)
+                .disable_signals()
+                .listen(listener)?
+                .run()
+                .await
         })
     });
     Ok(address)
 }
 
-fn teller(directory: &Path, provider: &str, journal: Arc<dyn Journal>) -> anyhow::Result<SocketAddr> {
+fn teller(
+    directory: &Path,
+    provider: &str,
+    journal: Arc<dyn Journal>,
+) -> anyhow::Result<SocketAddr> {
     let profile = concat!(env!("CARGO_MANIFEST_DIR"), "/providers/reference.toml");
-    let held = std::fs::read_to_string(profile)?.replace("submissions_at_once = 2000", "submissions_at_once = 1");
+    let held = std::fs::read_to_string(profile)?
+        .replace("submissions_at_once = 2000", "submissions_at_once = 1");
     let profile = directory.join("held.toml");
     std::fs::write(&profile, held)?;
     let text = format!(
@@ -113,7 +134,11 @@ fn teller(directory: &Path, provider: &str, journal: Arc<dyn Journal>) -> anyhow
         actix_web::rt::System::new().block_on(async move {
             // The journal outlives the benchmark; nobody waits for its failure or its end.
             let (never_fails, failed) = tokio::sync::watch::channel(None);
-            let open = OpenJournal { journal, failed, close: Box::new(|| {}) };
+            let open = OpenJournal {
+                journal,
+                failed,
+                close: Box::new(|| {}),
+            };
             let application = Application::build_on(&config, open)?;
             send.send(application.address())?;
             application.run_until(std::future::pending()).await?;
@@ -121,7 +146,9 @@ fn teller(directory: &Path, provider: &str, journal: Arc<dyn Journal>) -> anyhow
             anyhow::Ok(())
         })
     });
-    address.recv_timeout(Duration::from_secs(30)).context("the server did not start")
+    address
+        .recv_timeout(Duration::from_secs(30))
+        .context("the server did not start")
 }
 
 /// Takes connections and never answers, so that one submission is out and all others wait.
@@ -139,7 +166,9 @@ fn silent_provider() -> anyhow::Result<String> {
 fn fill(journal: &Arc<EmbeddedJournal>, rows: usize) -> anyhow::Result<()> {
     const TASKS: usize = 512;
     let began = Instant::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()?;
     runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::new();
         for task in 0..TASKS {
@@ -170,20 +199,35 @@ fn fill(journal: &Arc<EmbeddedJournal>, rows: usize) -> anyhow::Result<()> {
 
 fn archived() -> Append {
     static REQUEST: OnceLock<Arc<Request>> = OnceLock::new();
-    let now = Now { wall: Timestamp::from_millis(1_767_225_600_000), mono: Mono::default() };
+    let now = Now {
+        wall: Timestamp::from_millis(1_767_225_600_000),
+        mono: Mono::default(),
+    };
     let request = REQUEST.get_or_init(|| {
         let payload = json!({ "phone": "255700000000", "reference": "invoice", "description": "Electricity" });
         let submit_by = now.wall + Duration::from_secs(3600);
         Arc::new(Request { provider: "reference".to_owned(), amount: None, submit_by, payload, traceparent: None })
     });
     let app = AppId::parse("bench").expect("a legal name");
-    let key = Key { app, id: TransactionId(Uuid::new_v4()) };
-    let acceptance = Acceptance { key: key.clone(), request: Arc::clone(request), payload_hash: PayloadHash([7; 32]) };
+    let key = Key {
+        app,
+        id: TransactionId(Uuid::new_v4()),
+    };
+    let acceptance = Acceptance {
+        key: key.clone(),
+        request: Arc::clone(request),
+        payload_hash: PayloadHash([7; 32]),
+    };
     let decision = accept(&acceptance, None, now, &policy());
     let mut summary = Summary::of(&decision.next, now);
     // Closed rows: recovery must not bring a million of them into memory.
     summary.open = false;
-    Append { key, expect: Expect::Absent, records: decision.records, summary }
+    Append {
+        key,
+        expect: Expect::Absent,
+        records: decision.records,
+        summary,
+    }
 }
 
 fn policy() -> Policy {

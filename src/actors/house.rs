@@ -69,7 +69,16 @@ impl House {
             (name, gate)
         };
         let gates = providers.iter().map(gate).collect();
-        Arc::new(Self { journal, providers, notifier, clock, router, bounds, gates, draining: AtomicBool::new(false) })
+        Arc::new(Self {
+            journal,
+            providers,
+            notifier,
+            clock,
+            router,
+            bounds,
+            gates,
+            draining: AtomicBool::new(false),
+        })
     }
 
     /// The gate of a provider that is configured.

@@ -166,7 +166,9 @@ impl Call {
     pub(super) fn answer_nowhere(self) {
         match self {
             Self::Accept { reply, .. } => {
-                let _ = reply.send(Accepted::Unavailable("the transaction could not be found again".to_owned()));
+                let _ = reply.send(Accepted::Unavailable(
+                    "the transaction could not be found again".to_owned(),
+                ));
             }
             Self::Read { reply } | Self::Watch { reply, .. } => {
                 let _ = reply.send(Found::Nowhere);

@@ -11,7 +11,7 @@ use actix::dev::SendError;
 use tokio::sync::oneshot;
 
 use super::messages::{Accepted, Acted, Call, Deliver, Found, Reply, Until, WebhookTaken};
-use super::registry::{List, Registry, Recall};
+use super::registry::{List, Recall, Registry};
 use super::status::{ActorStatus, ShardStatus};
 use crate::transaction::{Acceptance, Act, Key, Report};
 
@@ -58,8 +58,13 @@ impl Router {
     /// A router for this many shards, none of which is there yet.
     #[must_use]
     pub fn new(shards: usize) -> Self {
-        let shard = |_| Shard { address: RwLock::new(None), calls: Arc::new(AtomicUsize::new(0)) };
-        Self { shards: (0..shards.max(1)).map(shard).collect() }
+        let shard = |_| Shard {
+            address: RwLock::new(None),
+            calls: Arc::new(AtomicUsize::new(0)),
+        };
+        Self {
+            shards: (0..shards.max(1)).map(shard).collect(),
+        }
     }
 
     /// How many shards there are.
@@ -77,7 +82,10 @@ impl Router {
     /// Has `start` fill the first place that no living shard holds, if there is one.
     pub fn fill_vacancy(&self, start: impl FnOnce(usize) -> Addr<Registry>) {
         for (index, shard) in self.shards.iter().enumerate() {
-            let mut address = shard.address.write().unwrap_or_else(PoisonError::into_inner);
+            let mut address = shard
+                .address
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             if address.as_ref().is_none_or(|address| !address.connected()) {
                 *address = Some(start(index));
                 return;
@@ -88,13 +96,19 @@ impl Router {
     /// Whether every shard is there.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        (0..self.shards.len()).all(|shard| self.address(shard).is_some_and(|address| address.connected()))
+        (0..self.shards.len()).all(|shard| {
+            self.address(shard)
+                .is_some_and(|address| address.connected())
+        })
     }
 
     /// Calls that are being answered now, over all shards.
     #[must_use]
     pub fn calls_held(&self) -> usize {
-        self.shards.iter().map(|shard| shard.calls.load(Ordering::Acquire)).sum()
+        self.shards
+            .iter()
+            .map(|shard| shard.calls.load(Ordering::Acquire))
+            .sum()
     }
 
     /// Accepts a request, or finds the transaction that it made before.
@@ -103,7 +117,11 @@ impl Router {
     /// [`Unanswered`].
     pub async fn accept(&self, acceptance: Acceptance) -> Result<Accepted, Unanswered> {
         let key = acceptance.key.clone();
-        self.ask(key, |reply| Call::Accept { acceptance: Box::new(acceptance), reply }).await
+        self.ask(key, |reply| Call::Accept {
+            acceptance: Box::new(acceptance),
+            reply,
+        })
+        .await
     }
 
     /// Reads a transaction.
@@ -137,8 +155,18 @@ impl Router {
     ///
     /// # Errors
     /// [`Unanswered`].
-    pub async fn webhook(&self, key: Key, attempt: Option<u32>, report: Report) -> Result<WebhookTaken, Unanswered> {
-        self.ask(key, |reply| Call::Webhook { attempt, report, reply }).await
+    pub async fn webhook(
+        &self,
+        key: Key,
+        attempt: Option<u32>,
+        report: Report,
+    ) -> Result<WebhookTaken, Unanswered> {
+        self.ask(key, |reply| Call::Webhook {
+            attempt,
+            report,
+            reply,
+        })
+        .await
     }
 
     /// Acts on a transaction.
@@ -157,10 +185,16 @@ impl Router {
         let index = self.shard_of(&key);
         let place = self.place(index)?;
         let address = self.address(index).ok_or(Unanswered::NotServing)?;
-        address.try_send(Deliver { key, call, place: Some(place) }).map_err(|error| match error {
-            SendError::Full(_) => Unanswered::Overloaded,
-            SendError::Closed(_) => Unanswered::NotServing,
-        })
+        address
+            .try_send(Deliver {
+                key,
+                call,
+                place: Some(place),
+            })
+            .map_err(|error| match error {
+                SendError::Full(_) => Unanswered::Overloaded,
+                SendError::Closed(_) => Unanswered::NotServing,
+            })
     }
 
     /// Sends one of our own calls, which are bounded where they come from. Hands it back when the
@@ -169,9 +203,15 @@ impl Router {
         let Some(address) = self.address(self.shard_of(&key)) else {
             return Err(call);
         };
-        address.try_send(Deliver { key, call, place: None }).map_err(|error| match error {
-            SendError::Full(deliver) | SendError::Closed(deliver) => deliver.call,
-        })
+        address
+            .try_send(Deliver {
+                key,
+                call,
+                place: None,
+            })
+            .map_err(|error| match error {
+                SendError::Full(deliver) | SendError::Closed(deliver) => deliver.call,
+            })
     }
 
     /// What each shard holds.
@@ -192,7 +232,12 @@ impl Router {
         let mut keys = Vec::new();
         for index in 0..self.shards.len() {
             if let Some(address) = self.address(index)
-                && let Ok(some) = address.send(List { after: after.clone(), limit }).await
+                && let Ok(some) = address
+                    .send(List {
+                        after: after.clone(),
+                        limit,
+                    })
+                    .await
             {
                 keys.extend(some);
             }
@@ -229,6 +274,10 @@ impl Router {
     }
 
     fn address(&self, shard: usize) -> Option<Addr<Registry>> {
-        self.shards[shard].address.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shards[shard]
+            .address
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

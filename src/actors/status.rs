@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use crate::transaction::{
-    Attempt, Conflict, Delivery, Errand, Fate, Key, Now, Report, Resolution, State, Status, Timestamp, Transaction,
+    Attempt, Conflict, Delivery, Errand, Fate, Key, Now, Report, Resolution, State, Status,
+    Timestamp, Transaction,
 };
 
 /// One actor, as operators see it.
@@ -147,7 +148,10 @@ impl ActorStatus {
         let mut timers: Vec<_> = volatile
             .timers
             .armed()
-            .map(|(timer, due)| TimerStatus { timer: timer.as_str(), due_at: wall(due) })
+            .map(|(timer, due)| TimerStatus {
+                timer: timer.as_str(),
+                due_at: wall(due),
+            })
             .collect();
         timers.sort_by_key(|timer| timer.due_at);
         let attempt = |(index, attempt): (usize, &Attempt)| AttemptStatus {
@@ -173,17 +177,25 @@ impl ActorStatus {
             next_at: volatile.timers.next().map(|(_, due)| wall(due)),
             timers,
             ghost_window_ends_at: volatile.window_ends.map(wall),
-            attempts: transaction.attempts.iter().enumerate().map(attempt).collect(),
+            attempts: transaction
+                .attempts
+                .iter()
+                .enumerate()
+                .map(attempt)
+                .collect(),
             inquiries: transaction.inquiries,
             last_report: transaction.last_report.clone(),
             resolution: transaction.resolution.clone(),
             conflicts: transaction.conflicts.clone(),
-            notification: transaction.notice.as_ref().map(|notice| NotificationStatus {
-                id: notice.id,
-                status: notice.status,
-                failures: notice.failures,
-                delivery: notice.delivery,
-            }),
+            notification: transaction
+                .notice
+                .as_ref()
+                .map(|notice| NotificationStatus {
+                    id: notice.id,
+                    status: notice.status,
+                    failures: notice.failures,
+                    delivery: notice.delivery,
+                }),
             accepted_at: transaction.accepted_at,
             changed_at: transaction.changed_at,
         }
@@ -193,9 +205,15 @@ impl ActorStatus {
 fn not_final_because(transaction: &Transaction) -> Option<String> {
     Some(match transaction.state {
         State::Accepted => "it waits for a permit of the provider's gate".to_owned(),
-        State::Submitting { attempt } => format!("the request of attempt {attempt} is out and not answered yet"),
-        State::Pending { attempt } => format!("the provider has attempt {attempt} and has not decided"),
-        State::Unknown { attempt } => format!("attempt {attempt} may have been executed; nobody has said so yet"),
+        State::Submitting { attempt } => {
+            format!("the request of attempt {attempt} is out and not answered yet")
+        }
+        State::Pending { attempt } => {
+            format!("the provider has attempt {attempt} and has not decided")
+        }
+        State::Unknown { attempt } => {
+            format!("attempt {attempt} may have been executed; nobody has said so yet")
+        }
         State::BackingOff { attempt } => {
             format!("attempt {attempt} was surely not executed, and the next has not started")
         }
@@ -214,7 +232,12 @@ fn next(transaction: &Transaction) -> String {
         return "the request goes out as soon as the gate allows".to_owned();
     }
     let Some((timer, _)) = volatile.timers.next() else {
-        return if transaction.is_open() { "activation" } else { "nothing; it is finished" }.to_owned();
+        return if transaction.is_open() {
+            "activation"
+        } else {
+            "nothing; it is finished"
+        }
+        .to_owned();
     };
     match timer {
         Timer::Submit => "the gate is asked for the next attempt",

@@ -9,7 +9,11 @@ use crate::ports::{AppendError, Binding};
 use crate::transaction::{Key, TransactionId, id_from_idempotency_key};
 
 /// The id that a request with this key means, given the `named` one: its own, or the derived one.
-pub(super) async fn resolve(doors: &Doors, named: &Key, idempotency_key: &str) -> Result<TransactionId, Problem> {
+pub(super) async fn resolve(
+    doors: &Doors,
+    named: &Key,
+    idempotency_key: &str,
+) -> Result<TransactionId, Problem> {
     let derived = Key {
         app: named.app.clone(),
         id: id_from_idempotency_key(&named.app, idempotency_key),
@@ -17,7 +21,11 @@ pub(super) async fn resolve(doors: &Doors, named: &Key, idempotency_key: &str) -
     if derived == *named {
         return Ok(bound_to(doors, &derived).await?.unwrap_or(named.id));
     }
-    let binding = Binding { derived: derived.clone(), to: named.id, at: doors.house.clock.now().wall };
+    let binding = Binding {
+        derived: derived.clone(),
+        to: named.id,
+        at: doors.house.clock.now().wall,
+    };
     match confirmed(doors, doors.house.journal.bind(binding)).await? {
         Ok(()) => Ok(named.id),
         Err(AppendError::Exists) => match bound_to(doors, &derived).await? {

@@ -19,12 +19,17 @@ pub async fn read(
     limit_bytes: usize,
     deadline: Duration,
 ) -> Result<Bytes, Problem> {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > limit_bytes) {
         return Err(Problem::body_too_large(limit_bytes));
     }
     let reading = collect(payload, limit_bytes);
-    tokio::time::timeout(deadline, reading).await.unwrap_or_else(|_| Err(Problem::body_too_slow(deadline)))
+    tokio::time::timeout(deadline, reading)
+        .await
+        .unwrap_or_else(|_| Err(Problem::body_too_slow(deadline)))
 }
 
 async fn collect(mut payload: Payload, limit_bytes: usize) -> Result<Bytes, Problem> {
@@ -44,7 +49,11 @@ async fn collect(mut payload: Payload, limit_bytes: usize) -> Result<Bytes, Prob
             rest.extend_from_slice(&chunk);
         }
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
 }
 
 /// Checks that the body is declared as JSON.
@@ -52,9 +61,20 @@ async fn collect(mut payload: Payload, limit_bytes: usize) -> Result<Bytes, Prob
 /// # Errors
 /// 415 as a [`Problem`].
 pub fn expect_json(request: &HttpRequest) -> Result<(), Problem> {
-    let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = declared.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+    let declared = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = declared
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    {
         Ok(())
     } else {
         Err(Problem::not_json_type(declared))

@@ -21,9 +21,11 @@ pub(super) async fn ready(doors: web::Data<Doors>) -> Result<HttpResponse, Probl
     }
     match doors.house.journal.health() {
         JournalHealth::Serving => Ok(HttpResponse::Ok().json(json!({ "status": "ready" }))),
-        JournalHealth::Lagging(records) => {
-            Err(Problem::not_ready(&format!("the archive is {records} records behind the journal")))
+        JournalHealth::Lagging(records) => Err(Problem::not_ready(&format!(
+            "the archive is {records} records behind the journal"
+        ))),
+        JournalHealth::Failed(why) => {
+            Err(Problem::not_ready(&format!("the journal failed: {why}")))
         }
-        JournalHealth::Failed(why) => Err(Problem::not_ready(&format!("the journal failed: {why}"))),
     }
 }

@@ -26,19 +26,35 @@ pub(super) async fn events(
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let key = Key { app: doors.app.clone(), id: intake::id(&path, "path:id")? };
+    let key = Key {
+        app: doors.app.clone(),
+        id: intake::id(&path, "path:id")?,
+    };
     let records = history(&doors, &key).await?;
-    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepts = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if !accepts.contains("text/event-stream") {
         let data: Vec<Value> = records.iter().map(shown).collect();
         return Ok(HttpResponse::Ok().json(json!({ "data": data, "has_more": false })));
     }
-    let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    let last = request
+        .headers()
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .unwrap_or(0);
     Ok(stream(doors, key, records, last))
 }
 
 async fn history(doors: &Doors, key: &Key) -> Result<Vec<Record>, Problem> {
-    let loaded = doors.house.journal.load(key).await.map_err(|error| Problem::unavailable(error.to_string()))?;
+    let loaded = doors
+        .house
+        .journal
+        .load(key)
+        .await
+        .map_err(|error| Problem::unavailable(error.to_string()))?;
     loaded.ok_or_else(|| Problem::unknown_transaction(key.id))
 }
 
@@ -62,8 +78,16 @@ struct Following {
 fn stream(doors: web::Data<Doors>, key: Key, records: Vec<Record>, last: u64) -> HttpResponse {
     // A client can't have seen what is still to come.
     let last = last.min(records.last().map_or(0, |record| record.version));
-    let waiting: Vec<Record> = records.into_iter().filter(|record| record.version > last).collect();
-    let following = Following { doors, key, waiting, last };
+    let waiting: Vec<Record> = records
+        .into_iter()
+        .filter(|record| record.version > last)
+        .collect();
+    let following = Following {
+        doors,
+        key,
+        waiting,
+        last,
+    };
     let head = futures_util::stream::once(async {
         Ok::<_, Infallible>(Bytes::from(format!("retry: {RECONNECT_MS}\n\n")))
     });
@@ -87,7 +111,9 @@ impl Following {
                 return None;
             }
             let (until, before) = (Until::Changed(self.last), Instant::now());
-            let changed = transactions::wait_for(&self.doors, &self.key, until, HEARTBEAT).await.ok()??;
+            let changed = transactions::wait_for(&self.doors, &self.key, until, HEARTBEAT)
+                .await
+                .ok()??;
             if changed.version <= self.last {
                 if before.elapsed() < HEARTBEAT {
                     tokio::time::sleep(UNWATCHED_PAUSE).await;
@@ -95,13 +121,20 @@ impl Following {
                 return Some(Bytes::from_static(b": still here\n\n"));
             }
             let records = history(&self.doors, &self.key).await.ok()?;
-            self.waiting = records.into_iter().filter(|record| record.version > self.last).collect();
+            self.waiting = records
+                .into_iter()
+                .filter(|record| record.version > self.last)
+                .collect();
         }
         let mut text = String::new();
         for record in self.waiting.drain(..) {
             self.last = record.version;
             let data = serde_json::to_string(&shown(&record)).unwrap_or_default();
-            text.push_str(&format!("id: {}\nevent: {}\ndata: {data}\n\n", record.version, record.fact.name()));
+            text.push_str(&format!(
+                "id: {}\nevent: {}\ndata: {data}\n\n",
+                record.version,
+                record.fact.name()
+            ));
         }
         Some(Bytes::from(text))
     }

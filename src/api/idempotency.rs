@@ -13,18 +13,27 @@ const KEY_CHARACTERS_MAX: usize = 255;
 pub(super) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let fault = |detail: String| Problem::invalid_field("header:Idempotency-Key", detail);
     let mut values = request.headers().get_all("idempotency-key");
-    let Some(value) = values.next() else { return Ok(None) };
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
     if values.next().is_some() {
         return Err(fault("the header stands more than once".to_owned()));
     }
-    let text = value.to_str().map_err(|_| fault("the key has characters that are not visible ASCII".to_owned()))?;
-    let key = unquote(text.trim()).ok_or_else(|| fault("the key's quotation marks don't match".to_owned()))?;
+    let text = value
+        .to_str()
+        .map_err(|_| fault("the key has characters that are not visible ASCII".to_owned()))?;
+    let key = unquote(text.trim())
+        .ok_or_else(|| fault("the key's quotation marks don't match".to_owned()))?;
     let visible = key.chars().all(|c| c.is_ascii_graphic());
     if key.is_empty() || key.len() > KEY_CHARACTERS_MAX || !visible {
         let length = key.len();
         return Err(fault(format!(
             "an idempotency key has 1 to {KEY_CHARACTERS_MAX} visible ASCII characters; this one has {length}{}",
-            if visible { "" } else { ", and some are not visible" }
+            if visible {
+                ""
+            } else {
+                ", and some are not visible"
+            }
         )));
     }
     Ok(Some(key))
@@ -53,12 +62,17 @@ fn unquote(text: &str) -> Option<String> {
 /// names the request and is not part of it.
 pub(super) fn payload_hash(body: &mut Value) -> Result<PayloadHash, Problem> {
     let id = body.as_object_mut().and_then(|fields| fields.remove("id"));
-    let canonical =
-        if is_plain(body) { serde_json::to_vec(body) } else { serde_json_canonicalizer::to_vec(body) };
+    let canonical = if is_plain(body) {
+        serde_json::to_vec(body)
+    } else {
+        serde_json_canonicalizer::to_vec(body)
+    };
     if let Some((id, fields)) = id.zip(body.as_object_mut()) {
         fields.insert("id".to_owned(), id);
     }
-    canonical.map(|canonical| PayloadHash::of_canonical(&canonical)).map_err(Problem::malformed_json)
+    canonical
+        .map(|canonical| PayloadHash::of_canonical(&canonical))
+        .map_err(Problem::malformed_json)
 }
 
 /// Whether serde_json writes this value as RFC 8785 wants it. Its maps are sorted by bytes, which for
@@ -69,11 +83,14 @@ fn is_plain(value: &Value) -> bool {
     const EXACT_MAX: u64 = 1 << 53;
     match value {
         Value::Null | Value::Bool(_) | Value::String(_) => true,
-        Value::Number(number) => {
-            number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs)).is_some_and(|n| n <= EXACT_MAX)
-        }
+        Value::Number(number) => number
+            .as_u64()
+            .or_else(|| number.as_i64().map(i64::unsigned_abs))
+            .is_some_and(|n| n <= EXACT_MAX),
         Value::Array(items) => items.iter().all(is_plain),
-        Value::Object(fields) => fields.iter().all(|(name, value)| name.is_ascii() && is_plain(value)),
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(name, value)| name.is_ascii() && is_plain(value)),
     }
 }
 
@@ -85,7 +102,10 @@ mod tests {
     use super::*;
 
     fn key_of(value: &str) -> Result<Option<String>, ()> {
-        key(&TestRequest::default().insert_header(("Idempotency-Key", value)).to_http_request()).map_err(|_| ())
+        key(&TestRequest::default()
+            .insert_header(("Idempotency-Key", value))
+            .to_http_request())
+        .map_err(|_| ())
     }
 
     #[test]
@@ -96,7 +116,15 @@ mod tests {
 
     #[test]
     fn illegal_keys_are_refused() {
-        for value in ["\"open", "mid\"dle", "\"\"", "\"a\"b", "with space", &"x".repeat(256), r#""bad\n""#] {
+        for value in [
+            "\"open",
+            "mid\"dle",
+            "\"\"",
+            "\"a\"b",
+            "with space",
+            &"x".repeat(256),
+            r#""bad\n""#,
+        ] {
             assert_eq!(key_of(value), Err(()), "{value}");
         }
     }
@@ -105,7 +133,10 @@ mod tests {
     fn the_hash_ignores_order_spacing_and_id_but_nothing_else() {
         let hash = |mut value| payload_hash(&mut value).expect("JSON");
         let first = hash(json!({"id": "1", "payload": {"a": 1, "b": [1, 2]}}));
-        assert_eq!(first, hash(json!({"payload": {"b": [1, 2], "a": 1}, "id": "2"})));
+        assert_eq!(
+            first,
+            hash(json!({"payload": {"b": [1, 2], "a": 1}, "id": "2"}))
+        );
         assert_ne!(first, hash(json!({"payload": {"b": [2, 1], "a": 1}})));
         assert_ne!(hash(json!({})), hash(json!({"payload": {}})));
     }
@@ -119,9 +150,18 @@ mod tests {
         for value in values {
             assert!(is_plain(&value));
             let canonical = serde_json_canonicalizer::to_vec(&value).expect("JSON");
-            assert_eq!(serde_json::to_vec(&value).expect("JSON"), canonical, "{value}");
+            assert_eq!(
+                serde_json::to_vec(&value).expect("JSON"),
+                canonical,
+                "{value}"
+            );
         }
-        for other in [json!(1.0), json!(1e21), json!(9_007_199_254_740_993_u64), json!({"é": 1})] {
+        for other in [
+            json!(1.0),
+            json!(1e21),
+            json!(9_007_199_254_740_993_u64),
+            json!({"é": 1}),
+        ] {
             assert!(!is_plain(&other), "{other}");
         }
     }

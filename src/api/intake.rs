@@ -25,7 +25,10 @@ pub(super) fn read(
     let mut value: Value = serde_json::from_slice(body).map_err(Problem::malformed_json)?;
     let payload_hash = idempotency::payload_hash(&mut value)?;
     let Value::Object(mut fields) = value else {
-        return Err(Problem::invalid_field("", "the body has to be a JSON object"));
+        return Err(Problem::invalid_field(
+            "",
+            "the body has to be a JSON object",
+        ));
     };
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         return Err(unknown_field(unknown));
@@ -35,30 +38,60 @@ pub(super) fn read(
     let amount = amount(&mut fields)?;
     let payload = payload(&mut fields)?;
     let now = doors.house.clock.now().wall;
-    let policy = doors.house.providers.get(&provider).map(|provider| provider.policy().submit_within);
+    let policy = doors
+        .house
+        .providers
+        .get(&provider)
+        .map(|provider| provider.policy().submit_within);
     let submit_by = submit_by(&mut fields)?.unwrap_or_else(|| now + policy.unwrap_or_default());
-    let request = Request { provider, amount, submit_by, payload, traceparent };
-    Ok(Acceptance { key: Key { app: doors.app.clone(), id }, request: Arc::new(request), payload_hash })
+    let request = Request {
+        provider,
+        amount,
+        submit_by,
+        payload,
+        traceparent,
+    };
+    Ok(Acceptance {
+        key: Key {
+            app: doors.app.clone(),
+            id,
+        },
+        request: Arc::new(request),
+        payload_hash,
+    })
 }
 
 fn unknown_field(name: &str) -> Problem {
-    let nearest = FIELDS.iter().min_by_key(|field| strsim::damerau_levenshtein(field, name));
+    let nearest = FIELDS
+        .iter()
+        .min_by_key(|field| strsim::damerau_levenshtein(field, name));
     let near = nearest.filter(|field| strsim::damerau_levenshtein(field, name) <= 3);
     let hint = near.map_or_else(
         || "; what the provider needs belongs into \"payload\"".to_owned(),
         |field| format!("; did you mean {field:?}?"),
     );
-    Problem::invalid_field(format!("/{name}"), format!("{name:?} is not a field of a transaction{hint}"))
+    Problem::invalid_field(
+        format!("/{name}"),
+        format!("{name:?} is not a field of a transaction{hint}"),
+    )
 }
 
-fn identity(app: &AppId, fields: &mut Map<String, Value>, key: Option<&str>) -> Result<TransactionId, Problem> {
+fn identity(
+    app: &AppId,
+    fields: &mut Map<String, Value>,
+    key: Option<&str>,
+) -> Result<TransactionId, Problem> {
     match (fields.remove("id"), key) {
         (None, None) => Err(Problem::no_identity()),
         (None, Some(key)) => Ok(id_from_idempotency_key(app, key)),
         (Some(Value::String(text)), _) => id(&text, "/id"),
-        (Some(other), _) => {
-            Err(Problem::invalid_field("/id", format!("\"id\" has to be a string with a UUID; it is {}", kind(&other))))
-        }
+        (Some(other), _) => Err(Problem::invalid_field(
+            "/id",
+            format!(
+                "\"id\" has to be a string with a UUID; it is {}",
+                kind(&other)
+            ),
+        )),
     }
 }
 
@@ -66,8 +99,14 @@ fn identity(app: &AppId, fields: &mut Map<String, Value>, key: Option<&str>) -> 
 pub(super) fn id(text: &str, pointer: &str) -> Result<TransactionId, Problem> {
     match Uuid::try_parse(text) {
         Ok(uuid) if !uuid.is_nil() => Ok(TransactionId(uuid)),
-        Ok(_) => Err(Problem::invalid_field(pointer, "the nil UUID names nothing; use a random one")),
-        Err(error) => Err(Problem::invalid_field(pointer, format!("an id has to be a UUID (RFC 9562): {error}"))),
+        Ok(_) => Err(Problem::invalid_field(
+            pointer,
+            "the nil UUID names nothing; use a random one",
+        )),
+        Err(error) => Err(Problem::invalid_field(
+            pointer,
+            format!("an id has to be a UUID (RFC 9562): {error}"),
+        )),
     }
 }
 
@@ -78,19 +117,28 @@ fn provider(doors: &Doors, fields: &mut Map<String, Value>) -> Result<String, Pr
         Some(Value::String(name)) if providers.get(&name).is_some() => Ok(name),
         Some(Value::String(name)) => {
             let known: Vec<&str> = providers.iter().map(|provider| provider.name()).collect();
-            let detail = format!("no provider {name:?} is configured; there is {}", known.join(", "));
+            let detail = format!(
+                "no provider {name:?} is configured; there is {}",
+                known.join(", ")
+            );
             Err(Problem::invalid_field("/provider", detail))
         }
-        Some(other) => {
-            Err(Problem::invalid_field("/provider", format!("\"provider\" has to be a string; it is {}", kind(&other))))
-        }
+        Some(other) => Err(Problem::invalid_field(
+            "/provider",
+            format!("\"provider\" has to be a string; it is {}", kind(&other)),
+        )),
     }
 }
 
 fn amount(fields: &mut Map<String, Value>) -> Result<Option<Amount>, Problem> {
-    let Some(amount) = fields.remove("amount") else { return Ok(None) };
+    let Some(amount) = fields.remove("amount") else {
+        return Ok(None);
+    };
     let Value::Object(mut parts) = amount else {
-        let detail = format!("\"amount\" has to be {{\"value\", \"currency\"}}; it is {}", kind(&amount));
+        let detail = format!(
+            "\"amount\" has to be {{\"value\", \"currency\"}}; it is {}",
+            kind(&amount)
+        );
         return Err(Problem::invalid_field("/amount", detail));
     };
     let value = match parts.remove("value") {
@@ -105,10 +153,17 @@ fn amount(fields: &mut Map<String, Value>) -> Result<Option<Amount>, Problem> {
         }
     };
     let currency = match parts.remove("currency") {
-        Some(Value::String(code)) if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) => code,
+        Some(Value::String(code))
+            if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) =>
+        {
+            code
+        }
         other => {
-            let found = other.as_ref().map_or_else(|| "missing".to_owned(), Value::to_string);
-            let detail = format!("a currency is an ISO 4217 code of three capital letters; it is {found}");
+            let found = other
+                .as_ref()
+                .map_or_else(|| "missing".to_owned(), Value::to_string);
+            let detail =
+                format!("a currency is an ISO 4217 code of three capital letters; it is {found}");
             return Err(Problem::invalid_field("/amount/currency", detail));
         }
     };
@@ -122,14 +177,21 @@ fn amount(fields: &mut Map<String, Value>) -> Result<Option<Amount>, Problem> {
 }
 
 fn submit_by(fields: &mut Map<String, Value>) -> Result<Option<Timestamp>, Problem> {
-    const EXPECTED: &str = "\"submit_by\" has to be an RFC 3339 time such as \"2026-01-31T12:00:00Z\"";
+    const EXPECTED: &str =
+        "\"submit_by\" has to be an RFC 3339 time such as \"2026-01-31T12:00:00Z\"";
     match fields.remove("submit_by") {
         None => Ok(None),
         Some(Value::String(text)) => match text.parse() {
             Ok(at) => Ok(Some(at)),
-            Err(error) => Err(Problem::invalid_field("/submit_by", format!("{EXPECTED}: {error}"))),
+            Err(error) => Err(Problem::invalid_field(
+                "/submit_by",
+                format!("{EXPECTED}: {error}"),
+            )),
         },
-        Some(other) => Err(Problem::invalid_field("/submit_by", format!("{EXPECTED}; it is {}", kind(&other)))),
+        Some(other) => Err(Problem::invalid_field(
+            "/submit_by",
+            format!("{EXPECTED}; it is {}", kind(&other)),
+        )),
     }
 }
 
@@ -141,9 +203,10 @@ fn payload(fields: &mut Map<String, Value>) -> Result<Value, Problem> {
             let detail = format!("the payload is nested more than {DEPTH_MAX} levels deep");
             Err(Problem::invalid_field("/payload", detail))
         }
-        other => {
-            Err(Problem::invalid_field("/payload", format!("\"payload\" has to be an object; it is {}", kind(other))))
-        }
+        other => Err(Problem::invalid_field(
+            "/payload",
+            format!("\"payload\" has to be an object; it is {}", kind(other)),
+        )),
     }
 }
 

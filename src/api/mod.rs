@@ -76,17 +76,25 @@ pub fn mount(config: &mut ServiceConfig, doors: web::Data<Doors>) {
                 .route(web::get().to(transactions::list)),
         )
         .service(door(web::resource("/transaction")).route(web::post().to(transactions::submit)))
-        .service(door(web::resource("/v1/transactions/{id}")).route(web::get().to(transactions::read)))
-        .service(door(web::resource("/v1/transactions/{id}/events")).route(web::get().to(history::events)))
+        .service(
+            door(web::resource("/v1/transactions/{id}")).route(web::get().to(transactions::read)),
+        )
+        .service(
+            door(web::resource("/v1/transactions/{id}/events"))
+                .route(web::get().to(history::events)),
+        )
         .service(door(web::resource(by_command)).route(web::post().to(operators::act)))
         .service(door(web::resource("/v1/actors")).route(web::get().to(operators::actors)))
         .service(door(web::resource("/v1/actors/{id}")).route(web::get().to(operators::actor)))
         .service(door(web::resource("/v1/providers")).route(web::get().to(operators::providers)))
         .service(door(web::resource("/v1/review")).route(web::get().to(operators::review)))
         .service(
-            door(web::resource(["/webhooks/{provider}", "/webhooks/{provider}/{token}"]))
-                .route(web::post().to(webhooks::receive))
-                .route(web::put().to(webhooks::receive)),
+            door(web::resource([
+                "/webhooks/{provider}",
+                "/webhooks/{provider}/{token}",
+            ]))
+            .route(web::post().to(webhooks::receive))
+            .route(web::put().to(webhooks::receive)),
         )
         .service(
             door(web::resource("/webhook"))

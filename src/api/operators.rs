@@ -18,15 +18,26 @@ use crate::transaction::{Act, Command, Key, Outcome};
 const WORDS_MAX: usize = 500;
 
 /// `GET /v1/actors/{id}`.
-pub(super) async fn actor(doors: web::Data<Doors>, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let key = Key { app: doors.app.clone(), id: intake::id(&path, "path:id")? };
-    let status = within(doors.bounds.commit_deadline, doors.house.router.inspect(key.clone())).await?;
+pub(super) async fn actor(
+    doors: web::Data<Doors>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let key = Key {
+        app: doors.app.clone(),
+        id: intake::id(&path, "path:id")?,
+    };
+    let status = within(
+        doors.bounds.commit_deadline,
+        doors.house.router.inspect(key.clone()),
+    )
+    .await?;
     let status = status.ok_or_else(|| Problem::unknown_transaction(key.id))?;
     Ok(HttpResponse::Ok().json(status))
 }
 
 /// The query of the actors' list.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Pages {
     cursor: Option<String>,
     limit: Option<String>,
@@ -35,20 +46,30 @@ pub(super) struct Pages {
 type Query<T> = Result<web::Query<T>, actix_web::Error>;
 
 fn query<T>(query: Query<T>) -> Result<T, Problem> {
-    query.map(web::Query::into_inner).map_err(|error| Problem::invalid_field("query", error.to_string()))
+    query
+        .map(web::Query::into_inner)
+        .map_err(|error| Problem::invalid_field("query", error.to_string()))
 }
 
 /// `GET /v1/actors`: those in memory, by id, and what each shard holds.
-pub(super) async fn actors(doors: web::Data<Doors>, pages: Query<Pages>) -> Result<HttpResponse, Problem> {
+pub(super) async fn actors(
+    doors: web::Data<Doors>,
+    pages: Query<Pages>,
+) -> Result<HttpResponse, Problem> {
     let pages = query(pages)?;
     let limit = pages.limit.as_deref().map_or(Ok(LIST_MAX), limit)?;
     let after = match pages.cursor {
-        Some(cursor) => Some(Key { app: doors.app.clone(), id: intake::id(&cursor, "query:cursor")? }),
+        Some(cursor) => Some(Key {
+            app: doors.app.clone(),
+            id: intake::id(&cursor, "query:cursor")?,
+        }),
         None => None,
     };
     let router = &doors.house.router;
     let keys = router.live_keys(after, limit).await;
-    let next = (keys.len() == limit).then(|| keys.last().map(|key| key.id)).flatten();
+    let next = (keys.len() == limit)
+        .then(|| keys.last().map(|key| key.id))
+        .flatten();
     let mut data: Vec<Box<ActorStatus>> = Vec::with_capacity(keys.len());
     for key in keys {
         // One that left memory meanwhile is no longer an answer to the question.
@@ -91,15 +112,31 @@ pub(super) async fn act(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let path = request.match_info();
-    let key = Key { app: doors.app.clone(), id: intake::id(path.get("id").unwrap_or_default(), "path:id")? };
+    let key = Key {
+        app: doors.app.clone(),
+        id: intake::id(path.get("id").unwrap_or_default(), "path:id")?,
+    };
     let word = path.get("command").unwrap_or_default().to_owned();
-    let body = body::read(&request, payload, doors.bounds.body_bytes, doors.bounds.body_deadline).await?;
+    let body = body::read(
+        &request,
+        payload,
+        doors.bounds.body_bytes,
+        doors.bounds.body_deadline,
+    )
+    .await?;
     if !body.is_empty() {
         body::expect_json(&request)?;
     }
     let act = read_act(&word, &body, seen_version(&request)?)?;
-    match within(doors.bounds.commit_deadline, doors.house.router.act(key.clone(), act)).await? {
-        Acted::Done(transaction) => Ok(view::answer(&transaction, StatusCode::OK).json(View::of(&transaction))),
+    match within(
+        doors.bounds.commit_deadline,
+        doors.house.router.act(key.clone(), act),
+    )
+    .await?
+    {
+        Acted::Done(transaction) => {
+            Ok(view::answer(&transaction, StatusCode::OK).json(View::of(&transaction)))
+        }
         Acted::Refused(ignored) => Err(Problem::refused(&ignored)),
         Acted::Nowhere => Err(Problem::unknown_transaction(key.id)),
         Acted::Unavailable(why) => Err(Problem::unavailable(why)),
@@ -111,10 +148,19 @@ fn seen_version(request: &HttpRequest) -> Result<Option<u64>, Problem> {
     if !request.headers().contains_key("if-match") {
         return Ok(None);
     }
-    let fault = || Problem::invalid_field("header:If-Match", "If-Match takes the ETag of the transaction that you saw");
+    let fault = || {
+        Problem::invalid_field(
+            "header:If-Match",
+            "If-Match takes the ETag of the transaction that you saw",
+        )
+    };
     match IfMatch::parse(request).map_err(|_| fault())? {
         IfMatch::Any => Ok(None),
-        IfMatch::Items(tags) => tags.first().and_then(view::version).map(Some).ok_or_else(fault),
+        IfMatch::Items(tags) => tags
+            .first()
+            .and_then(view::version)
+            .map(Some)
+            .ok_or_else(fault),
     }
 }
 
@@ -125,9 +171,14 @@ fn read_act(word: &str, body: &[u8], seen: Option<u64>) -> Result<Act, Problem> 
     };
     let text = |name: &str| match &fields[name] {
         Value::Null => Ok(None),
-        Value::String(text) if !text.trim().is_empty() => Ok(Some(text.chars().take(WORDS_MAX).collect::<String>())),
+        Value::String(text) if !text.trim().is_empty() => {
+            Ok(Some(text.chars().take(WORDS_MAX).collect::<String>()))
+        }
         other => {
-            let detail = format!("{name:?} has to be a text that is not empty; it is {}", intake::kind(other));
+            let detail = format!(
+                "{name:?} has to be a text that is not empty; it is {}",
+                intake::kind(other)
+            );
             Err(Problem::invalid_field(format!("/{name}"), detail))
         }
     };
@@ -140,16 +191,29 @@ fn read_act(word: &str, body: &[u8], seen: Option<u64>) -> Result<Act, Problem> 
     };
     let (by, why) = match command {
         // The app's own acts need no name; a person's do.
-        Command::Cancel | Command::Inquire => (by.unwrap_or_else(|| "app".to_owned()), why.unwrap_or_default()),
+        Command::Cancel | Command::Inquire => (
+            by.unwrap_or_else(|| "app".to_owned()),
+            why.unwrap_or_default(),
+        ),
         Command::Resubmit | Command::Resolve { .. } => {
             let missing = |name: &str| {
-                let detail = format!("say {name:?}: the act is kept in the transaction's history with who and why");
+                let detail = format!(
+                    "say {name:?}: the act is kept in the transaction's history with who and why"
+                );
                 Problem::invalid_field(format!("/{name}"), detail)
             };
-            (by.ok_or_else(|| missing("by"))?, why.ok_or_else(|| missing("why"))?)
+            (
+                by.ok_or_else(|| missing("by"))?,
+                why.ok_or_else(|| missing("why"))?,
+            )
         }
     };
-    Ok(Act { by, why, seen, command })
+    Ok(Act {
+        by,
+        why,
+        seen,
+        command,
+    })
 }
 
 fn resolve(fields: &Value) -> Result<Command, Problem> {
@@ -166,9 +230,15 @@ fn resolve(fields: &Value) -> Result<Command, Problem> {
         Value::Null => false,
         Value::Bool(value) => *value,
         other => {
-            let detail = format!("\"while_open\" has to be true or false; it is {}", intake::kind(other));
+            let detail = format!(
+                "\"while_open\" has to be true or false; it is {}",
+                intake::kind(other)
+            );
             return Err(Problem::invalid_field("/while_open", detail));
         }
     };
-    Ok(Command::Resolve { outcome, while_open })
+    Ok(Command::Resolve {
+        outcome,
+        while_open,
+    })
 }

@@ -50,12 +50,28 @@ struct Body<'a> {
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), errors: Vec::new(), retry_after: None, allow: None }
+    fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            allow: None,
+        }
     }
 
     fn at(mut self, pointer: impl Into<String>) -> Self {
-        self.errors.push(FieldError { detail: self.detail.clone(), pointer: pointer.into() });
+        self.errors.push(FieldError {
+            detail: self.detail.clone(),
+            pointer: pointer.into(),
+        });
         self
     }
 
@@ -68,11 +84,22 @@ impl Problem {
 
     pub(super) fn malformed_json(detail: impl fmt::Display) -> Self {
         let detail = format!("the body is not JSON: {detail}");
-        Self::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not JSON", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_json",
+            "The body is not JSON",
+            detail,
+        )
     }
 
     pub(super) fn invalid_field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_field", "A field is not as it should be", detail).at(pointer)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_field",
+            "A field is not as it should be",
+            detail,
+        )
+        .at(pointer)
     }
 
     pub(super) fn no_identity() -> Self {
@@ -88,24 +115,50 @@ impl Problem {
 
     pub(super) fn body_incomplete(detail: impl fmt::Display) -> Self {
         let detail = format!("the body ended early or could not be read: {detail}");
-        Self::new(StatusCode::BAD_REQUEST, "body_incomplete", "The body is not whole", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "body_incomplete",
+            "The body is not whole",
+            detail,
+        )
     }
 
     pub(super) fn body_too_slow(deadline: Duration) -> Self {
-        let detail = format!("the body was not whole after {} s; send it again", deadline.as_secs());
-        Self::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body came too slowly", detail)
+        let detail = format!(
+            "the body was not whole after {} s; send it again",
+            deadline.as_secs()
+        );
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_too_slow",
+            "The body came too slowly",
+            detail,
+        )
     }
 
     pub(super) fn body_too_large(limit_bytes: usize) -> Self {
         let detail = format!("the body has more than {limit_bytes} bytes, which is the limit here");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large", detail)
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "The body is too large",
+            detail,
+        )
     }
 
     pub(super) fn not_json_type(found: Option<&str>) -> Self {
-        let found = found.map_or_else(|| "none is given".to_owned(), |found| format!("it is {found:?}"));
+        let found = found.map_or_else(
+            || "none is given".to_owned(),
+            |found| format!("it is {found:?}"),
+        );
         let detail = format!("Content-Type has to be application/json; {found}");
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is not declared as JSON", detail)
-            .at("header:Content-Type")
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "The body is not declared as JSON",
+            detail,
+        )
+        .at("header:Content-Type")
     }
 
     // ---- the transaction -----------------------------------------------------------------------------
@@ -115,11 +168,18 @@ impl Problem {
             "transaction {id} was accepted with another request; it is unchanged. To ask for something else use a new \
              id; to repeat the first request send it exactly as it was"
         );
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "other_payload", "This id belongs to another request", detail).at("/id")
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "other_payload",
+            "This id belongs to another request",
+            detail,
+        )
+        .at("/id")
     }
 
     pub(super) fn key_of_another(id: impl fmt::Display) -> Self {
-        let detail = format!("this Idempotency-Key was used before and belongs to transaction {id}");
+        let detail =
+            format!("this Idempotency-Key was used before and belongs to transaction {id}");
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "key_of_another_transaction",
@@ -131,14 +191,25 @@ impl Problem {
 
     pub(super) fn unknown_transaction(id: impl fmt::Display) -> Self {
         let detail = format!("no transaction {id} was ever accepted");
-        Self::new(StatusCode::NOT_FOUND, "unknown_transaction", "No such transaction", detail)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown_transaction",
+            "No such transaction",
+            detail,
+        )
     }
 
     pub(super) fn refused(ignored: &Ignored) -> Self {
         let (status, code) = match ignored {
-            Ignored::Refused(Refusal::VersionMismatch { .. }) => (StatusCode::PRECONDITION_FAILED, "version_mismatch"),
-            Ignored::Refused(Refusal::MayBeExecuted { .. }) => (StatusCode::CONFLICT, "may_be_executed"),
-            Ignored::Refused(Refusal::AlreadyFinal { .. }) => (StatusCode::CONFLICT, "already_final"),
+            Ignored::Refused(Refusal::VersionMismatch { .. }) => {
+                (StatusCode::PRECONDITION_FAILED, "version_mismatch")
+            }
+            Ignored::Refused(Refusal::MayBeExecuted { .. }) => {
+                (StatusCode::CONFLICT, "may_be_executed")
+            }
+            Ignored::Refused(Refusal::AlreadyFinal { .. }) => {
+                (StatusCode::CONFLICT, "already_final")
+            }
             Ignored::Refused(Refusal::NeverSent) => (StatusCode::CONFLICT, "never_sent"),
             Ignored::Refused(Refusal::AlreadyQueued) => (StatusCode::CONFLICT, "already_queued"),
             Ignored::Refused(Refusal::StillOpen { .. }) => (StatusCode::CONFLICT, "still_open"),
@@ -153,22 +224,43 @@ impl Problem {
 
     pub(super) fn unknown_provider(name: &str) -> Self {
         let detail = format!("no provider {name:?} is configured");
-        Self::new(StatusCode::NOT_FOUND, "unknown_provider", "No such provider", detail)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown_provider",
+            "No such provider",
+            detail,
+        )
     }
 
     pub(super) fn several_providers() -> Self {
         let detail = "several providers are configured: use /webhooks/{provider}";
-        Self::new(StatusCode::NOT_FOUND, "several_providers", "The webhook does not say whose it is", detail)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "several_providers",
+            "The webhook does not say whose it is",
+            detail,
+        )
     }
 
     pub(super) fn unreadable_webhook(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "unreadable_webhook", "The webhook can't be read", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "unreadable_webhook",
+            "The webhook can't be read",
+            detail,
+        )
     }
 
     // ---- teller --------------------------------------------------------------------------------------
 
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "teller can't do this now", detail).retry()
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "teller can't do this now",
+            detail,
+        )
+        .retry()
     }
 
     pub(super) fn unconfirmed() -> Self {
@@ -182,7 +274,13 @@ impl Problem {
     }
 
     pub(super) fn not_ready(why: &str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "This node takes no requests now", why).retry()
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_ready",
+            "This node takes no requests now",
+            why,
+        )
+        .retry()
     }
 }
 
@@ -193,8 +291,15 @@ impl From<Unanswered> for Problem {
             Unanswered::NotServing => "not_serving",
             Unanswered::Interrupted => "interrupted",
         };
-        let detail = format!("{unanswered}; repeat the same request after the time that Retry-After names");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "teller can't do this now", detail).retry()
+        let detail =
+            format!("{unanswered}; repeat the same request after the time that Retry-After names");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            code,
+            "teller can't do this now",
+            detail,
+        )
+        .retry()
     }
 }
 
@@ -223,12 +328,18 @@ impl ResponseError for Problem {
         };
         tracing::debug!(status = body.status, code = self.code, trace_id = %body.trace_id, "problem");
         let mut response = HttpResponse::build(self.status);
-        response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
+        response.insert_header((
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        ));
         if let Some(wait) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, wait.as_secs().to_string()));
         }
         if let Some(allow) = self.allow {
-            response.insert_header((HeaderName::from_static("allow"), HeaderValue::from_static(allow)));
+            response.insert_header((
+                HeaderName::from_static("allow"),
+                HeaderValue::from_static(allow),
+            ));
         }
         response.body(serde_json::to_vec(&body).unwrap_or_default())
     }
@@ -248,13 +359,26 @@ pub(super) async fn method_not_allowed(request: HttpRequest) -> Result<HttpRespo
     };
     let method: &Method = request.method();
     let detail = format!("{method} is not understood here; this path takes {allow}");
-    let mut problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Wrong method", detail);
+    let mut problem = Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "Wrong method",
+        detail,
+    );
     problem.allow = Some(allow);
     Err(problem)
 }
 
 /// No door has this path.
 pub(super) async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let detail = format!("there is nothing at {:?}; transactions are at /v1/transactions", request.path());
-    Err(Problem::new(StatusCode::NOT_FOUND, "no_such_path", "No such path", detail))
+    let detail = format!(
+        "there is nothing at {:?}; transactions are at /v1/transactions",
+        request.path()
+    );
+    Err(Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_path",
+        "No such path",
+        detail,
+    ))
 }

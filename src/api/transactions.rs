@@ -29,13 +29,28 @@ pub(super) async fn submit(
 ) -> Result<HttpResponse, Problem> {
     body::expect_json(&request)?;
     let idempotency_key = idempotency::key(&request)?;
-    let body = body::read(&request, payload, doors.bounds.body_bytes, doors.bounds.body_deadline).await?;
-    let mut acceptance = intake::read(&doors, &body, idempotency_key.as_deref(), traceparent(&request))?;
+    let body = body::read(
+        &request,
+        payload,
+        doors.bounds.body_bytes,
+        doors.bounds.body_deadline,
+    )
+    .await?;
+    let mut acceptance = intake::read(
+        &doors,
+        &body,
+        idempotency_key.as_deref(),
+        traceparent(&request),
+    )?;
     if let Some(idempotency_key) = idempotency_key {
         acceptance.key.id = binding::resolve(&doors, &acceptance.key, &idempotency_key).await?;
     }
     let key = acceptance.key.clone();
-    let accepted = within(doors.bounds.commit_deadline, doors.house.router.accept(acceptance)).await?;
+    let accepted = within(
+        doors.bounds.commit_deadline,
+        doors.house.router.accept(acceptance),
+    )
+    .await?;
     let (mut transaction, replayed) = match accepted {
         Accepted::New(transaction) => (transaction, false),
         Accepted::Replayed(transaction) => (transaction, true),
@@ -44,7 +59,9 @@ pub(super) async fn submit(
     };
     let wait = prefer::wait(&request);
     if let Some(wait) = wait.filter(|_| !transaction.state.is_final()) {
-        transaction = wait_for(&doors, &key, Until::Final, wait).await?.unwrap_or(transaction);
+        transaction = wait_for(&doors, &key, Until::Final, wait)
+            .await?
+            .unwrap_or(transaction);
     }
     let mut response = view::answer(&transaction, StatusCode::ACCEPTED);
     response.insert_header((header::LOCATION, format!("/v1/transactions/{}", key.id)));
@@ -63,20 +80,28 @@ pub(super) async fn read(
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let key = Key { app: doors.app.clone(), id: intake::id(&path, "path:id")? };
+    let key = Key {
+        app: doors.app.clone(),
+        id: intake::id(&path, "path:id")?,
+    };
     let mut transaction = find(&doors, &key).await?;
-    let known = IfNoneMatch::parse(&request).ok().and_then(|header| match header {
-        IfNoneMatch::Any => Some(transaction.version),
-        IfNoneMatch::Items(tags) => {
-            tags.iter().filter_map(view::version).find(|&version| version == transaction.version)
-        }
-    });
+    let known = IfNoneMatch::parse(&request)
+        .ok()
+        .and_then(|header| match header {
+            IfNoneMatch::Any => Some(transaction.version),
+            IfNoneMatch::Items(tags) => tags
+                .iter()
+                .filter_map(view::version)
+                .find(|&version| version == transaction.version),
+        });
     let wait = prefer::wait(&request);
     let until = known.map_or(Until::Final, Until::Changed);
     // Whoever names a version that is not the present one has news to read, and nothing to wait for.
     let has_news = known.is_none() && request.headers().contains_key(header::IF_NONE_MATCH);
     if let Some(wait) = wait.filter(|_| !has_news && !until.is_met(&transaction)) {
-        transaction = wait_for(&doors, &key, until, wait).await?.unwrap_or(transaction);
+        transaction = wait_for(&doors, &key, until, wait)
+            .await?
+            .unwrap_or(transaction);
     }
     let mut response = view::answer(&transaction, StatusCode::OK);
     if wait.is_some() {
@@ -90,6 +115,7 @@ pub(super) async fn read(
 
 /// The query of a list.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     app: Option<String>,
     status: Option<String>,
@@ -104,7 +130,9 @@ pub(super) async fn list(
     request: HttpRequest,
     filter: Result<web::Query<Filter>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
-    let filter = filter.map_err(|error| Problem::invalid_field("query", error.to_string()))?.into_inner();
+    let filter = filter
+        .map_err(|error| Problem::invalid_field("query", error.to_string()))?
+        .into_inner();
     let query = ListQuery {
         app: filter.app,
         status: filter.status.as_deref().map(status).transpose()?,
@@ -117,16 +145,32 @@ pub(super) async fn list(
 }
 
 /// Answers one page of a list.
-pub(super) async fn page(doors: &Doors, request: &HttpRequest, query: ListQuery) -> Result<HttpResponse, Problem> {
-    let page = doors.house.journal.list(query).await.map_err(|error| Problem::unavailable(error.to_string()))?;
+pub(super) async fn page(
+    doors: &Doors,
+    request: &HttpRequest,
+    query: ListQuery,
+) -> Result<HttpResponse, Problem> {
+    let page = doors
+        .house
+        .journal
+        .list(query)
+        .await
+        .map_err(|error| Problem::unavailable(error.to_string()))?;
     let lines: Vec<Line<'_>> = page.rows.iter().map(Line::of).collect();
     let next = page.next.map(|next| next.to_string());
     let mut response = HttpResponse::Ok();
     if let Some(next) = &next {
-        let others = request.query_string().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+        let others = request
+            .query_string()
+            .split('&')
+            .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
         let query: Vec<&str> = others.collect();
         let separator = if query.is_empty() { "" } else { "&" };
-        let link = format!("<{}?{}{separator}cursor={next}>; rel=\"next\"", request.path(), query.join("&"));
+        let link = format!(
+            "<{}?{}{separator}cursor={next}>; rel=\"next\"",
+            request.path(),
+            query.join("&")
+        );
         response.insert_header((header::LINK, link));
     }
     Ok(response.json(json!({
@@ -140,23 +184,42 @@ pub(super) async fn page(doors: &Doors, request: &HttpRequest, query: ListQuery)
 fn status(word: &str) -> Result<Status, Problem> {
     Status::parse(word).ok_or_else(|| {
         let words: Vec<&str> = Status::ALL.into_iter().map(Status::as_str).collect();
-        Problem::invalid_field("query:status", format!("{word:?} is no status; there is {}", words.join(", ")))
+        Problem::invalid_field(
+            "query:status",
+            format!("{word:?} is no status; there is {}", words.join(", ")),
+        )
     })
 }
 
 pub(super) fn cursor(text: &str) -> Result<u64, Problem> {
-    text.parse().map_err(|_| Problem::invalid_field("query:cursor", "a cursor comes from next_cursor of the page before"))
+    text.parse().map_err(|_| {
+        Problem::invalid_field(
+            "query:cursor",
+            "a cursor comes from next_cursor of the page before",
+        )
+    })
 }
 
 pub(super) fn limit(text: &str) -> Result<usize, Problem> {
-    text.parse().ok().filter(|limit| (1..=LIST_MAX).contains(limit)).ok_or_else(|| {
-        Problem::invalid_field("query:limit", format!("a limit is a number from 1 to {LIST_MAX}; got {text:?}"))
-    })
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=LIST_MAX).contains(limit))
+        .ok_or_else(|| {
+            Problem::invalid_field(
+                "query:limit",
+                format!("a limit is a number from 1 to {LIST_MAX}; got {text:?}"),
+            )
+        })
 }
 
 /// The transaction, or 404, or 503.
 pub(super) async fn find(doors: &Doors, key: &Key) -> Result<Box<Transaction>, Problem> {
-    match within(doors.bounds.commit_deadline, doors.house.router.read(key.clone())).await? {
+    match within(
+        doors.bounds.commit_deadline,
+        doors.house.router.read(key.clone()),
+    )
+    .await?
+    {
         Found::Here(transaction) => Ok(transaction),
         Found::Nowhere => Err(Problem::unknown_transaction(key.id)),
         Found::Unavailable(why) => Err(Problem::unavailable(why)),
@@ -197,7 +260,11 @@ pub(super) async fn within<T>(
 fn traceparent(request: &HttpRequest) -> Option<String> {
     let text = request.headers().get("traceparent")?.to_str().ok()?;
     let parts: Vec<&str> = text.split('-').collect();
-    let hex = |part: &str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let [version, trace, span, flags] = parts.as_slice() else { return None };
+    let hex = |part: &str, length| {
+        part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let [version, trace, span, flags] = parts.as_slice() else {
+        return None;
+    };
     (hex(version, 2) && hex(trace, 32) && hex(span, 16) && hex(flags, 2)).then(|| text.to_owned())
 }

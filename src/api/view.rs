@@ -52,12 +52,15 @@ impl<'a> View<'a> {
             changed_at: transaction.changed_at,
             final_at: transaction.final_at,
             submit_by: transaction.request.submit_by,
-            outcome: transaction.resolution.as_ref().map(|resolution| OutcomeView {
-                outcome: resolution.outcome,
-                source: resolution.source,
-                attempt: resolution.attempt,
-                why: &resolution.why,
-            }),
+            outcome: transaction
+                .resolution
+                .as_ref()
+                .map(|resolution| OutcomeView {
+                    outcome: resolution.outcome,
+                    source: resolution.source,
+                    attempt: resolution.attempt,
+                    why: &resolution.why,
+                }),
             needs_review: transaction.needs_review(),
         }
     }
@@ -103,7 +106,11 @@ impl<'a> Line<'a> {
 
 /// The answer that shows a transaction: 200 once it is final, else `unfinished`.
 pub(super) fn answer(transaction: &Transaction, unfinished: StatusCode) -> HttpResponseBuilder {
-    let status = if transaction.state.is_final() { StatusCode::OK } else { unfinished };
+    let status = if transaction.state.is_final() {
+        StatusCode::OK
+    } else {
+        unfinished
+    };
     let mut response = HttpResponse::build(status);
     response.insert_header(header::ETag(tag(transaction.version)));
     response

@@ -6,7 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::transactions::within;
 use super::{Doors, Problem, body};
 use crate::actors::messages::{Call, WebhookTaken};
-use crate::ports::{AppendError, IncomingWebhook, Provider, Unmatched, WebhookReading, WebhookRejected};
+use crate::ports::{
+    AppendError, IncomingWebhook, Provider, Unmatched, WebhookReading, WebhookRejected,
+};
 use crate::transaction::Key;
 
 /// `POST|PUT /webhooks/{provider}[/{token}]`.
@@ -16,7 +18,11 @@ pub(super) async fn receive(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let name = request.match_info().get("provider").unwrap_or_default();
-    let provider = doors.house.providers.get(name).ok_or_else(|| Problem::unknown_provider(name))?;
+    let provider = doors
+        .house
+        .providers
+        .get(name)
+        .ok_or_else(|| Problem::unknown_provider(name))?;
     let token = request.match_info().get("token");
     take(&doors, provider.as_ref(), token, &request, payload).await
 }
@@ -27,7 +33,11 @@ pub(super) async fn receive_from_the_only_provider(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let provider = doors.house.providers.only().ok_or_else(Problem::several_providers)?;
+    let provider = doors
+        .house
+        .providers
+        .only()
+        .ok_or_else(Problem::several_providers)?;
     take(&doors, provider.as_ref(), None, &request, payload).await
 }
 
@@ -39,9 +49,20 @@ async fn take(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     body::expect_json(request)?;
-    let body = body::read(request, payload, doors.bounds.webhook_bytes, doors.bounds.body_deadline).await?;
+    let body = body::read(
+        request,
+        payload,
+        doors.bounds.webhook_bytes,
+        doors.bounds.body_deadline,
+    )
+    .await?;
     match provider.read_webhook(&IncomingWebhook { token, body: &body }) {
-        Ok(WebhookReading::Evidence { key, attempt, event_id, report }) => {
+        Ok(WebhookReading::Evidence {
+            key,
+            attempt,
+            event_id,
+            report,
+        }) => {
             let delivered = doors.house.router.webhook(key, attempt, report);
             match within(doors.bounds.commit_deadline, delivered).await? {
                 WebhookTaken::Yes => {}
@@ -50,7 +71,10 @@ async fn take(
             }
         }
         Ok(WebhookReading::Hint { id }) => {
-            let key = Key { app: doors.app.clone(), id };
+            let key = Key {
+                app: doors.app.clone(),
+                id,
+            };
             tracing::info!(%key, provider = provider.name(), "webhook without proof, taken as a hint");
             // A hint that finds no room is not worth keeping: the armed inquiry asks anyway.
             let _ = doors.house.router.send(key, Call::Hint);
@@ -69,8 +93,15 @@ async fn keep(doors: &Doors, provider: &str, event_id: String, body: &[u8]) -> R
         body: String::from_utf8_lossy(body).into_owned(),
     };
     tracing::warn!(provider, event_id = %unmatched.event_id, "trusted webhook for an unknown transaction, kept");
-    doors.house.journal.keep_unmatched(unmatched).await.map_err(|error| match error {
-        AppendError::Unavailable(why) => Problem::unavailable(why),
-        other @ (AppendError::Exists | AppendError::VersionConflict) => Problem::unavailable(other.to_string()),
-    })
+    doors
+        .house
+        .journal
+        .keep_unmatched(unmatched)
+        .await
+        .map_err(|error| match error {
+            AppendError::Unavailable(why) => Problem::unavailable(why),
+            other @ (AppendError::Exists | AppendError::VersionConflict) => {
+                Problem::unavailable(other.to_string())
+            }
+        })
 }

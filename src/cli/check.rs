@@ -5,31 +5,61 @@ use std::process::ExitCode;
 
 use super::ConfigArguments;
 use crate::adapters::provider::{HttpProvider, Secret, Settings};
+use crate::app::notifier;
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::ports::Provider;
 
 pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
     let config = Config::load(&arguments.config, Overrides::default())?;
-    let mut out = std::io::stdout();
-    writeln!(out, "{}: good", arguments.config.display())?;
-    writeln!(out, "  app {}, told by {}", config.app, if config.notify.is_some() { "notification" } else { "nobody" })?;
+    // Everything is checked before anything is called good.
+    let mut lines = Vec::new();
     for provider in &config.providers {
         let settings = Settings {
-            public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen)),
+            public_url: config
+                .public_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{}", config.listen)),
             base_url: provider.base_url.clone(),
             token_secrets: vec![Secret::new("only to check that the profile can be set up")],
             time_scale: config.time_scale,
-            notify: config.notify.as_ref().map(|notify| notify.policy(config.time_scale)),
+            notify: config
+                .notify
+                .as_ref()
+                .map(|notify| notify.policy(config.time_scale)),
         };
         let checked = HttpProvider::new(provider.profile.clone(), settings, Clock::system())?;
         let window = checked.policy().ghost_window;
-        let window = window.map_or("none: absence is never proven".to_owned(), |window| format!("{window:?}"));
-        let default = if checked.name() == config.default_provider { " (default)" } else { "" };
-        writeln!(out, "  provider {}{default}, ghost window {window}", checked.name())?;
+        let window = window.map_or("none: absence is never proven".to_owned(), |window| {
+            format!("{window:?}")
+        });
+        let default = if checked.name() == config.default_provider {
+            " (default)"
+        } else {
+            ""
+        };
+        lines.push(format!(
+            "  provider {}{default}, ghost window {window}",
+            checked.name()
+        ));
+    }
+    notifier(&config, Clock::system())?;
+    let mut out = std::io::stdout();
+    let told = if config.notify.is_some() {
+        "notification"
+    } else {
+        "nobody"
+    };
+    writeln!(out, "{}: good", arguments.config.display())?;
+    writeln!(out, "  app {}, told by {told}", config.app)?;
+    for line in lines {
+        writeln!(out, "{line}")?;
     }
     if (config.time_scale - 1.0).abs() > f64::EPSILON {
-        eprintln!("teller: time_scale is {}: a rehearsal, never to be used with a real provider", config.time_scale);
+        eprintln!(
+            "teller: time_scale is {}: a rehearsal, never to be used with a real provider",
+            config.time_scale
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -23,23 +23,55 @@ pub(super) fn status(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let text = |name: &str| status[name].as_str().unwrap_or("-").to_owned();
-    writeln!(out, "{}  {} ({})", text("id"), text("status"), status["state"]["name"].as_str().unwrap_or("-"))?;
+    writeln!(
+        out,
+        "{}  {} ({})",
+        text("id"),
+        text("status"),
+        status["state"]["name"].as_str().unwrap_or("-")
+    )?;
     writeln!(out, "  version   {}", status["version"])?;
     writeln!(out, "  provider  {}", text("provider"))?;
     if let Some(why) = status["not_final_because"].as_str() {
         writeln!(out, "  because   {why}")?;
     }
     if let Some(why) = status["resolution"]["why"].as_str() {
-        writeln!(out, "  outcome   {} ({why})", status["resolution"]["outcome"].as_str().unwrap_or("-"))?;
+        writeln!(
+            out,
+            "  outcome   {} ({why})",
+            status["resolution"]["outcome"].as_str().unwrap_or("-")
+        )?;
     }
-    writeln!(out, "  next      {} {}", text("next"), status["next_at"].as_str().unwrap_or(""))?;
+    writeln!(
+        out,
+        "  next      {} {}",
+        text("next"),
+        status["next_at"].as_str().unwrap_or("")
+    )?;
     for attempt in status["attempts"].as_array().into_iter().flatten() {
-        let (started, fate) = (attempt["started_at"].as_str().unwrap_or("-"), attempt["fate"].as_str().unwrap_or("-"));
-        writeln!(out, "  attempt {} {fate}, started {started}", attempt["attempt"])?;
+        let (started, fate) = (
+            attempt["started_at"].as_str().unwrap_or("-"),
+            attempt["fate"].as_str().unwrap_or("-"),
+        );
+        writeln!(
+            out,
+            "  attempt {} {fate}, started {started}",
+            attempt["attempt"]
+        )?;
     }
     if let Some(notification) = status["notification"].as_object() {
-        let field = |name: &str| notification.get(name).map_or("-".to_owned(), |value| value.to_string().replace('"', ""));
-        writeln!(out, "  app       {} of {}, {} failed", field("delivery"), field("status"), field("failures"))?;
+        let field = |name: &str| {
+            notification
+                .get(name)
+                .map_or("-".to_owned(), |value| value.to_string().replace('"', ""))
+        };
+        writeln!(
+            out,
+            "  app       {} of {}, {} failed",
+            field("delivery"),
+            field("status"),
+            field("failures")
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -47,8 +79,16 @@ pub(super) fn status(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
 pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
     let limit = arguments.limit.to_string();
     let mut query = vec![("limit", limit.as_str())];
-    let optional = [("status", &arguments.status), ("provider", &arguments.provider), ("cursor", &arguments.cursor)];
-    query.extend(optional.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
+    let optional = [
+        ("status", &arguments.status),
+        ("provider", &arguments.provider),
+        ("cursor", &arguments.cursor),
+    ];
+    query.extend(
+        optional
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value.as_deref()?))),
+    );
     let Some(page) = get(&arguments.server, &["v1", "transactions"], &query)? else {
         return Ok(ExitCode::from(FAILED));
     };
@@ -76,12 +116,21 @@ pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn http_client(speaks_tls: bool) -> reqwest::Result<reqwest::Client> {
-    client(ClientSettings { connect_time_out: TIME_OUT, pool_idle_per_host: 1, speaks_tls })
+    client(ClientSettings {
+        connect_time_out: TIME_OUT,
+        pool_idle_per_host: 1,
+        speaks_tls,
+    })
 }
 
 /// The JSON behind a path; an error answer is told on stderr and is `None`.
-fn get(server: &ServerArguments, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Option<Value>> {
-    let mut url = reqwest::Url::parse(&server.url).with_context(|| format!("--url {:?} is no URL", server.url))?;
+fn get(
+    server: &ServerArguments,
+    path: &[&str],
+    query: &[(&str, &str)],
+) -> anyhow::Result<Option<Value>> {
+    let mut url = reqwest::Url::parse(&server.url)
+        .with_context(|| format!("--url {:?} is no URL", server.url))?;
     match url.path_segments_mut() {
         Ok(mut segments) => segments.pop_if_empty().extend(path),
         Err(()) => bail!("--url {:?} can't have a path", server.url),
@@ -89,17 +138,29 @@ fn get(server: &ServerArguments, path: &[&str], query: &[(&str, &str)]) -> anyho
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
-    let answer = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let client = http_client(url.scheme() == "https")?;
-        let response = client.get(url).timeout(TIME_OUT).send().await.with_context(|| format!("no teller answers at {}", server.url))?;
-        let status = response.status();
-        let text = response.text().await?;
-        anyhow::Ok((status, text))
-    })?;
+    let answer = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let client = http_client(url.scheme() == "https")?;
+            let response = client
+                .get(url)
+                .timeout(TIME_OUT)
+                .send()
+                .await
+                .with_context(|| format!("no teller answers at {}", server.url))?;
+            let status = response.status();
+            let text = response.text().await?;
+            anyhow::Ok((status, text))
+        })?;
     let (status, text) = answer;
-    let body: Value = serde_json::from_str(&text).with_context(|| format!("{status}, and not JSON; is this teller?"))?;
+    let body: Value = serde_json::from_str(&text)
+        .with_context(|| format!("{status}, and not JSON; is this teller?"))?;
     if !status.is_success() {
-        eprintln!("teller: {}", body["detail"].as_str().unwrap_or("the request failed"));
+        eprintln!(
+            "teller: {}",
+            body["detail"].as_str().unwrap_or("the request failed")
+        );
         if server.json {
             writeln!(std::io::stdout(), "{body:#}")?;
         }

@@ -131,7 +131,8 @@ pub fn run() -> ExitCode {
         Command::List(arguments) => client::list(&arguments),
         Command::MockProvider { arguments } => {
             let program = OsString::from("teller mock-provider");
-            mock_provider::cli::run(std::iter::once(program).chain(arguments)).map(|()| ExitCode::SUCCESS)
+            mock_provider::cli::run(std::iter::once(program).chain(arguments))
+                .map(|()| ExitCode::SUCCESS)
         }
     };
     result.unwrap_or_else(|error| {

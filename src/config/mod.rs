@@ -148,8 +148,12 @@ impl Config {
     /// # Errors
     /// What is wrong, with file and line.
     pub fn load(path: &Path, overrides: Overrides) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("{} can't be read; name another file with --config", path.display()))?;
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "{} can't be read; name another file with --config",
+                path.display()
+            )
+        })?;
         Self::parse(&text, path, overrides)
     }
 
@@ -165,7 +169,9 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let workers = overrides.workers.or(file.workers).unwrap_or(cores);
         if workers == 0 || workers > 256 {
-            bail!("{origin}: workers has to be 1 to 256 (a shard each, and there are 256 partitions); it is {workers}");
+            bail!(
+                "{origin}: workers has to be 1 to 256 (a shard each, and there are 256 partitions); it is {workers}"
+            );
         }
         let (providers, default_provider) = providers(&origin, &file.provider, beside)?;
         Ok(Self {
@@ -174,13 +180,20 @@ impl Config {
             data_dir: overrides.data_dir.unwrap_or_else(|| beside(&file.data_dir)),
             workers,
             // Kubernetes kills after 30 s; a payment's call is worth most of that.
-            drain_timeout: file.drain_timeout.map_or(Duration::from_secs(20), |written| written.0),
+            drain_timeout: file
+                .drain_timeout
+                .map_or(Duration::from_secs(20), |written| written.0),
             time_scale: file.time_scale,
             app: file.app.name,
             notify: file.app.notify,
             providers,
             default_provider,
-            token_secret_files: file.webhooks.token_secret_files.iter().map(|file| beside(file)).collect(),
+            token_secret_files: file
+                .webhooks
+                .token_secret_files
+                .iter()
+                .map(|file| beside(file))
+                .collect(),
             bounds: bounds(&file.bounds),
             doors: doors(&file.bounds),
             max_unfolded: file.bounds.max_unfolded.unwrap_or(500_000),
@@ -199,20 +212,29 @@ fn providers(
     for table in tables {
         let path = beside(&table.profile);
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{origin}: the profile {shown} can't be read"))?;
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("{origin}: the profile {shown} can't be read"))?;
         let profile = Profile::parse(&text, &shown)?;
-        if providers.iter().any(|other| other.profile.name() == profile.name()) {
+        if providers
+            .iter()
+            .any(|other| other.profile.name() == profile.name())
+        {
             bail!("{origin}: two profiles have the name {:?}", profile.name());
         }
         if table.default && default.replace(profile.name().to_owned()).is_some() {
             bail!("{origin}: more than one provider says default = true");
         }
-        providers.push(ProviderConfig { profile, base_url: table.base_url.clone() });
+        providers.push(ProviderConfig {
+            profile,
+            base_url: table.base_url.clone(),
+        });
     }
     let default = match (default, providers.as_slice()) {
         (Some(default), _) => default,
         (None, [only]) => only.profile.name().to_owned(),
-        (None, []) => bail!("{origin}: no provider is configured; add a [[provider]] with a profile"),
+        (None, []) => {
+            bail!("{origin}: no provider is configured; add a [[provider]] with a profile")
+        }
         (None, _) => bail!("{origin}: several providers, and none says default = true"),
     };
     Ok((providers, default))
@@ -223,7 +245,9 @@ fn bounds(table: &BoundsTable) -> Bounds {
     Bounds {
         open_transactions: table.open_transactions.unwrap_or(usual.open_transactions),
         linger: table.linger.map_or(usual.linger, |written| written.0),
-        passivate_beyond: table.passivate_beyond.map_or(usual.passivate_beyond, |written| written.0),
+        passivate_beyond: table
+            .passivate_beyond
+            .map_or(usual.passivate_beyond, |written| written.0),
     }
 }
 
@@ -232,7 +256,11 @@ fn doors(table: &BoundsTable) -> DoorBounds {
     DoorBounds {
         body_bytes: table.body_bytes.unwrap_or(usual.body_bytes),
         webhook_bytes: table.webhook_bytes.unwrap_or(usual.webhook_bytes),
-        body_deadline: table.body_deadline.map_or(usual.body_deadline, |written| written.0),
-        commit_deadline: table.commit_deadline.map_or(usual.commit_deadline, |written| written.0),
+        body_deadline: table
+            .body_deadline
+            .map_or(usual.body_deadline, |written| written.0),
+        commit_deadline: table
+            .commit_deadline
+            .map_or(usual.commit_deadline, |written| written.0),
     }
 }

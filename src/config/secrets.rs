@@ -30,17 +30,25 @@ pub fn webhook_secrets(files: &[PathBuf], data_dir: &Path) -> anyhow::Result<Vec
 
 fn read(file: &Path) -> anyhow::Result<Secret> {
     let shown = file.display();
-    let text = std::fs::read(file).with_context(|| format!("the webhook token secret {shown} can't be read"))?;
+    let text = std::fs::read(file)
+        .with_context(|| format!("the webhook token secret {shown} can't be read"))?;
     let trimmed = text.trim_ascii();
     if trimmed.len() < BYTES_MIN {
-        bail!("the webhook token secret {shown} has {} bytes; it needs {BYTES_MIN} at least", trimmed.len());
+        bail!(
+            "the webhook token secret {shown} has {} bytes; it needs {BYTES_MIN} at least",
+            trimmed.len()
+        );
     }
     Ok(Secret::new(trimmed))
 }
 
 fn own_secret(data_dir: &Path) -> anyhow::Result<Secret> {
     let file = data_dir.join(OWN_FILE);
-    let create = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
+    let create = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file);
     match create {
         Ok(mut created) => {
             // Two random UUIDs: 244 bits from the system's generator.

@@ -178,7 +178,10 @@ impl Transaction {
                     match delivery {
                         DeliveryRecord::Acknowledged => notice.delivery = Delivery::Acknowledged,
                         DeliveryRecord::Failed { .. } => notice.failures += 1,
-                        DeliveryRecord::GivenUp { .. } => notice.delivery = Delivery::GivenUp,
+                        DeliveryRecord::GivenUp { .. } => {
+                            notice.failures += 1;
+                            notice.delivery = Delivery::GivenUp;
+                        }
                     }
                 }
             }

@@ -21,19 +21,39 @@ impl Accounts {
         let mut accounts = Self {
             promises: Vec::new(),
             claims: BTreeMap::new(),
-            ledger: Ledger { seed: 1, time_scale: 10.0, executions: Vec::new(), inquiries: 6, blocked: 0 },
+            ledger: Ledger {
+                seed: 1,
+                time_scale: 10.0,
+                executions: Vec::new(),
+                inquiries: 6,
+                blocked: 0,
+            },
             notifications: Vec::new(),
         };
         accounts.add("a", &[Some(Status::Completed)], "completed", "accepted");
         accounts.add("b", &[Some(Status::Declined)], "declined", "declined");
-        accounts.add("c", &[None, Some(Status::Completed)], "completed", "accepted");
+        accounts.add(
+            "c",
+            &[None, Some(Status::Completed)],
+            "completed",
+            "accepted",
+        );
         accounts
     }
 
     fn add(&mut self, name: &str, executions: &[Option<Status>], claimed: &str, told: &str) {
         let id = format!("id-{name}");
-        self.promises.push(Promise { id: id.clone(), tag: format!("tag-{name}") });
-        self.claims.insert(id.clone(), Claim { status: claimed.to_owned(), took_ms: Some(600) });
+        self.promises.push(Promise {
+            id: id.clone(),
+            tag: format!("tag-{name}"),
+        });
+        self.claims.insert(
+            id.clone(),
+            Claim {
+                status: claimed.to_owned(),
+                took_ms: Some(600),
+            },
+        );
         for status in executions {
             self.execute(name, *status);
         }
@@ -51,7 +71,11 @@ impl Accounts {
             executed: status.is_some(),
             status,
             exists_at_ms: status.map(|_| 1_500),
-            course: if status.is_some() { Course::Answered } else { Course::Lost },
+            course: if status.is_some() {
+                Course::Answered
+            } else {
+                Course::Lost
+            },
             answer: Answer::Ok,
             webhooks: Vec::new(),
         });
@@ -63,11 +87,20 @@ impl Accounts {
             declined: "declined".to_owned(),
             failed: "not_executed".to_owned(),
         };
-        audit(&self.promises, &self.claims, &self.ledger, &self.notifications, &words)
+        audit(
+            &self.promises,
+            &self.claims,
+            &self.ledger,
+            &self.notifications,
+            &words,
+        )
     }
 
     fn claim(&mut self, name: &str, status: &str) {
-        self.claims.get_mut(&format!("id-{name}")).expect("added before").status = status.to_owned();
+        self.claims
+            .get_mut(&format!("id-{name}"))
+            .expect("added before")
+            .status = status.to_owned();
     }
 }
 
@@ -88,58 +121,122 @@ fn check(what: &str, plant: impl FnOnce(&mut Accounts), count: impl Fn(&Verdict)
     let mut accounts = Accounts::honest();
     plant(&mut accounts);
     let verdict = accounts.judge();
-    assert!(!verdict.is_clean(), "{what}: the audit passed it: {verdict:?}");
+    assert!(
+        !verdict.is_clean(),
+        "{what}: the audit passed it: {verdict:?}"
+    );
     assert_eq!(count(&verdict), 1, "{what}: {verdict:?}");
-    assert!(!verdict.findings.is_empty(), "{what}: nothing is said about it");
+    assert!(
+        !verdict.findings.is_empty(),
+        "{what}: nothing is said about it"
+    );
 }
 
 #[test]
 fn honest_accounts_pass_with_the_right_figures() {
     let verdict = Accounts::honest().judge();
     assert!(verdict.is_clean(), "{verdict:?}");
-    assert_eq!((verdict.accepted, verdict.completed, verdict.declined, verdict.failed), (3, 2, 1, 0));
+    assert_eq!(
+        (
+            verdict.accepted,
+            verdict.completed,
+            verdict.declined,
+            verdict.failed
+        ),
+        (3, 2, 1, 0)
+    );
     // 0.6 s measured at ten times the speed.
     assert!((verdict.mean_to_final_s - 6.0).abs() < 1e-9, "{verdict:?}");
     // 0.5 s at ten times the speed for each, and one ghost window of 120 s for the lost attempt.
-    assert!((verdict.floor_mean_s - (5.0 + 5.0 + 125.0) / 3.0).abs() < 1e-9, "{verdict:?}");
+    assert!(
+        (verdict.floor_mean_s - (5.0 + 5.0 + 125.0) / 3.0).abs() < 1e-9,
+        "{verdict:?}"
+    );
 }
 
 #[test]
 fn a_planted_double_submission_is_found() {
-    check("same id", |accounts| accounts.execute("a", Some(Status::Completed)), |verdict| verdict.executed_twice);
+    check(
+        "same id",
+        |accounts| accounts.execute("a", Some(Status::Completed)),
+        |verdict| verdict.executed_twice,
+    );
     let under_another_id = |accounts: &mut Accounts| {
         accounts.execute("b", Some(Status::Declined));
-        accounts.ledger.executions.last_mut().expect("just added").id = "an id of teller's own".to_owned();
+        accounts
+            .ledger
+            .executions
+            .last_mut()
+            .expect("just added")
+            .id = "an id of teller's own".to_owned();
     };
-    check("another id", under_another_id, |verdict| verdict.executed_twice);
+    check("another id", under_another_id, |verdict| {
+        verdict.executed_twice
+    });
 }
 
 #[test]
 fn a_planted_wrong_outcome_is_found() {
     let told_too = |accounts: &mut Accounts, name: &str, status: &str, word: &str| {
         accounts.claim(name, status);
-        accounts.notifications.push(notification(&format!("id-{name}"), word, Some(200)));
+        accounts
+            .notifications
+            .push(notification(&format!("id-{name}"), word, Some(200)));
     };
-    check("declined", |accounts| told_too(accounts, "a", "declined", "declined"), |verdict| verdict.wrong);
-    check("failed", |accounts| told_too(accounts, "a", "failed", "not_executed"), |verdict| verdict.wrong);
+    check(
+        "declined",
+        |accounts| told_too(accounts, "a", "declined", "declined"),
+        |verdict| verdict.wrong,
+    );
+    check(
+        "failed",
+        |accounts| told_too(accounts, "a", "failed", "not_executed"),
+        |verdict| verdict.wrong,
+    );
     let invented = |accounts: &mut Accounts| accounts.add("d", &[None], "completed", "accepted");
-    check("completed without an execution", invented, |verdict| verdict.wrong);
+    check("completed without an execution", invented, |verdict| {
+        verdict.wrong
+    });
     let stranger = |accounts: &mut Accounts| accounts.execute("nobody", Some(Status::Completed));
     check("money for nobody", stranger, |verdict| verdict.wrong);
 }
 
 #[test]
 fn a_planted_lost_notification_is_found() {
-    check("never told", |accounts| drop(accounts.notifications.remove(1)), |verdict| verdict.untold);
+    check(
+        "never told",
+        |accounts| drop(accounts.notifications.remove(1)),
+        |verdict| verdict.untold,
+    );
     let refused = |accounts: &mut Accounts| accounts.notifications[0].answered = Some(500);
-    check("told and not acknowledged", refused, |verdict| verdict.untold);
-    let other_word = |accounts: &mut Accounts| accounts.notifications.push(notification("id-a", "declined", Some(200)));
-    check("told something else in the end", other_word, |verdict| verdict.untold);
+    check("told and not acknowledged", refused, |verdict| {
+        verdict.untold
+    });
+    let other_word = |accounts: &mut Accounts| {
+        accounts
+            .notifications
+            .push(notification("id-a", "declined", Some(200)))
+    };
+    check("told something else in the end", other_word, |verdict| {
+        verdict.untold
+    });
 }
 
 #[test]
 fn a_lost_or_unfinished_transaction_is_found() {
-    check("forgotten", |accounts| drop(accounts.claims.remove("id-b")), |verdict| verdict.lost);
-    check("still pending", |accounts| accounts.claim("a", "pending"), |verdict| verdict.not_final);
-    check("in review", |accounts| accounts.claim("a", "in_review"), |verdict| verdict.in_review);
+    check(
+        "forgotten",
+        |accounts| drop(accounts.claims.remove("id-b")),
+        |verdict| verdict.lost,
+    );
+    check(
+        "still pending",
+        |accounts| accounts.claim("a", "pending"),
+        |verdict| verdict.not_final,
+    );
+    check(
+        "in review",
+        |accounts| accounts.claim("a", "in_review"),
+        |verdict| verdict.in_review,
+    );
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use teller::cli::demo::audit::Promise;
 use teller::cli::demo::customer::{Progress, send_all};
-use teller::cli::demo::{full_audit, http_client};
 use teller::cli::demo::stage::Stage;
+use teller::cli::demo::{full_audit, http_client};
 use uuid::Uuid;
 
 /// Lanes run side by side, each with its own teller, provider and app …
@@ -32,11 +32,16 @@ const SETTLE_DEADLINE: Duration = Duration::from_secs(120);
 
 #[test]
 fn nothing_is_lost_doubled_wrong_or_untold_by_twenty_kills() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     runtime.expect("a runtime").block_on(async {
         let lanes: Vec<_> = (1..=LANES).map(|seed| tokio::spawn(lane(seed))).collect();
         for (lane, seed) in lanes.into_iter().zip(1_u64..) {
-            lane.await.expect("a lane does not panic").unwrap_or_else(|error| panic!("lane {seed}: {error:#}"));
+            lane.await
+                .expect("a lane does not panic")
+                .unwrap_or_else(|error| panic!("lane {seed}: {error:#}"));
         }
     });
 }
@@ -49,14 +54,28 @@ async fn lane(seed: u64) -> anyhow::Result<()> {
     for blow in 0..KILLS_PER_LANE {
         let numbers = blow * IN_FLIGHT..(blow + 1) * IN_FLIGHT;
         let url = stage.teller_url.clone();
-        let sending = tokio::spawn(send_all(http.clone(), url, numbers, PER_SECOND, Arc::new(Progress::default())));
-        let moment = Duration::from_millis(u64::try_from(Uuid::new_v4().as_u128() % BLOW_WITHIN_MS)?);
+        let sending = tokio::spawn(send_all(
+            http.clone(),
+            url,
+            numbers,
+            PER_SECOND,
+            Arc::new(Progress::default()),
+        ));
+        let moment =
+            Duration::from_millis(u64::try_from(Uuid::new_v4().as_u128() % BLOW_WITHIN_MS)?);
         tokio::time::sleep(moment).await;
         stage.kill_teller().await?;
         stage.start_teller().await?;
         promises.extend(sending.await??);
-        let context = || format!("blow {blow} after {moment:?}, files in {}", stage.directory().display());
-        settle(&http, &stage, &promises).await.with_context(context)?;
+        let context = || {
+            format!(
+                "blow {blow} after {moment:?}, files in {}",
+                stage.directory().display()
+            )
+        };
+        settle(&http, &stage, &promises)
+            .await
+            .with_context(context)?;
     }
     stage.strike(false).await
 }
@@ -66,7 +85,10 @@ async fn settle(http: &reqwest::Client, stage: &Stage, promises: &[Promise]) -> 
     let deadline = Instant::now() + SETTLE_DEADLINE;
     loop {
         let verdict = full_audit(http, stage, promises).await?;
-        ensure!(verdict.lost == 0 && verdict.executed_twice == 0, "{verdict:?}");
+        ensure!(
+            verdict.lost == 0 && verdict.executed_twice == 0,
+            "{verdict:?}"
+        );
         if verdict.is_clean() {
             return Ok(());
         }

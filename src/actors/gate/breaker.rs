@@ -131,7 +131,10 @@ mod tests {
         breaker.came_back(true, false, at(0));
         breaker.came_back(false, false, at(0));
         breaker.came_back(false, false, at(0));
-        assert!(breaker.admit(at(0)), "a success in between starts the count anew");
+        assert!(
+            breaker.admit(at(0)),
+            "a success in between starts the count anew"
+        );
         breaker.came_back(false, false, at(0));
         assert!(!breaker.admit(at(9)));
         assert!(breaker.admit(at(10)));

@@ -16,7 +16,12 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn empty(per_second: f64, burst: f64, now: Mono) -> Self {
-        Self { per_second, burst: burst.max(1.0), tokens: 0.0, as_of: now }
+        Self {
+            per_second,
+            burst: burst.max(1.0),
+            tokens: 0.0,
+            as_of: now,
+        }
     }
 
     /// Takes one token, if there is one.
@@ -43,7 +48,9 @@ impl Budget {
             return now;
         }
         // Rounded up to the clock's grain, or the waker would come a moment early, again and again.
-        let wait_ms = (missing / self.per_second.max(f64::MIN_POSITIVE) * 1000.0).ceil().clamp(1.0, 1e12);
+        let wait_ms = (missing / self.per_second.max(f64::MIN_POSITIVE) * 1000.0)
+            .ceil()
+            .clamp(1.0, 1e12);
         now + Duration::from_millis(wait_ms as u64)
     }
 
@@ -69,7 +76,10 @@ mod tests {
         let mut budget = Budget::empty(5.0, 5.0, at(0));
         assert!(!budget.take(at(0)), "a fresh bucket grants nothing");
         let granted = (0..10_000).filter(|ms| budget.take(at(*ms))).count();
-        assert!((49..=50).contains(&granted), "5 per second over 10 s, got {granted}");
+        assert!(
+            (49..=50).contains(&granted),
+            "5 per second over 10 s, got {granted}"
+        );
         let burst = (0..100).filter(|_| budget.take(at(100_000))).count();
         assert_eq!(burst, 5, "a long rest saves up no more than the burst");
     }

@@ -20,8 +20,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-pub use breaker::BreakerState;
 use breaker::Breaker;
+pub use breaker::BreakerState;
 use budget::Budget;
 use queue::{Doubt, Doubts, Line};
 
@@ -147,18 +147,30 @@ impl Gate {
             breaker: Breaker::new(limits.breaker_failures, limits.breaker_pause),
             submissions: Line::default(),
             submissions_out: 0,
-            submission_rate: limits.submissions_per_second.map(|rate| Budget::empty(rate, rate.max(1.0), now)),
+            submission_rate: limits
+                .submissions_per_second
+                .map(|rate| Budget::empty(rate, rate.max(1.0), now)),
             inquiries: Doubts::default(),
             inquiries_out: 0,
             inquiry_budget: Budget::empty(budget, f64::from(limits.inquiry_burst), now),
-            hint_budget: Budget::empty(budget * HINT_SHARE, f64::from(limits.inquiry_burst) * HINT_SHARE, now),
+            hint_budget: Budget::empty(
+                budget * HINT_SHARE,
+                f64::from(limits.inquiry_burst) * HINT_SHARE,
+                now,
+            ),
             closed: false,
             submitted: 0,
             inquired: 0,
             failed_in_a_row: 0,
         };
         let provider = provider.to_owned();
-        Arc::new(Self { provider, limits, clock, state: Mutex::new(state), changed: Notify::new() })
+        Arc::new(Self {
+            provider,
+            limits,
+            clock,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        })
     }
 
     /// A submission permit at once, if nobody waits before and nothing stands against it.
@@ -186,7 +198,11 @@ impl Gate {
     /// client waits.
     pub fn ask_to_inquire(&self, key: &Key, last_asked: Mono, client_waits: bool) {
         let since = self.clock.mono();
-        let doubt = Doubt { key: key.clone(), last_asked, since };
+        let doubt = Doubt {
+            key: key.clone(),
+            last_asked,
+            since,
+        };
         let mut state = self.lock();
         let first = state.inquiries.is_empty();
         state.inquiries.join(doubt, client_waits);
@@ -239,7 +255,10 @@ impl Gate {
         GateStatus {
             provider: self.provider.clone(),
             breaker: state.breaker.state(),
-            probes_in_ms: state.breaker.open_until().map(|until| until.since(now).as_millis() as u64),
+            probes_in_ms: state
+                .breaker
+                .open_until()
+                .map(|until| until.since(now).as_millis() as u64),
             breaker_opened_total: state.breaker.times_opened(),
             failed_in_a_row: state.failed_in_a_row,
             submissions_waiting: state.submissions.len(),
@@ -258,7 +277,10 @@ impl Gate {
         let mut state = self.lock();
         let mut grants = Vec::new();
         while grants.len() < GRANTS_AT_ONCE {
-            let Some(grant) = self.next_inquiry(&mut state).or_else(|| self.next_submission(&mut state)) else {
+            let Some(grant) = self
+                .next_inquiry(&mut state)
+                .or_else(|| self.next_submission(&mut state))
+            else {
                 break;
             };
             grants.push(grant);
@@ -273,7 +295,11 @@ impl Gate {
             None => state.submissions.return_to_front(grant.key.clone()),
             Some(waited) => {
                 let since = self.clock.mono() - waited;
-                let doubt = Doubt { key: grant.key.clone(), last_asked: grant.last_asked, since };
+                let doubt = Doubt {
+                    key: grant.key.clone(),
+                    last_asked: grant.last_asked,
+                    since,
+                };
                 state.inquiries.join(doubt, false);
             }
         }
@@ -289,10 +315,17 @@ impl Gate {
             return None;
         }
         let breaker = state.breaker.next_at(now)?;
-        let inquiry = (!state.inquiries.is_empty() && state.inquiries_out < self.limits.inquiries_at_once)
+        let inquiry = (!state.inquiries.is_empty()
+            && state.inquiries_out < self.limits.inquiries_at_once)
             .then(|| state.inquiry_budget.next_at(now));
-        let submission = (!state.submissions.is_empty() && state.submissions_out < self.limits.submissions_at_once)
-            .then(|| state.submission_rate.as_mut().map_or(now, |rate| rate.next_at(now)));
+        let submission = (!state.submissions.is_empty()
+            && state.submissions_out < self.limits.submissions_at_once)
+            .then(|| {
+                state
+                    .submission_rate
+                    .as_mut()
+                    .map_or(now, |rate| rate.next_at(now))
+            });
         Some(inquiry.into_iter().chain(submission).min()?.max(breaker))
     }
 
@@ -301,8 +334,16 @@ impl Gate {
             return None;
         }
         let permit = self.admit_submission(state)?;
-        let key = state.submissions.pop().expect("the line was checked not to be empty under the same lock");
-        Some(Grant { key, permit, inquiry_waited: None, last_asked: Mono::default() })
+        let key = state
+            .submissions
+            .pop()
+            .expect("the line was checked not to be empty under the same lock");
+        Some(Grant {
+            key,
+            permit,
+            inquiry_waited: None,
+            last_asked: Mono::default(),
+        })
     }
 
     fn admit_submission(self: &Arc<Self>, state: &mut GateState) -> Option<Permit> {
@@ -310,7 +351,12 @@ impl Gate {
         if state.closed || state.submissions_out >= self.limits.submissions_at_once {
             return None;
         }
-        if state.submission_rate.as_mut().is_some_and(|rate| !rate.has(now)) || !state.breaker.admit(now) {
+        if state
+            .submission_rate
+            .as_mut()
+            .is_some_and(|rate| !rate.has(now))
+            || !state.breaker.admit(now)
+        {
             return None;
         }
         if let Some(rate) = &mut state.submission_rate {
@@ -319,23 +365,45 @@ impl Gate {
         state.submissions_out += 1;
         state.submitted += 1;
         let probe = state.breaker.is_probing();
-        Some(Permit { gate: Arc::clone(self), kind: Kind::Submission, probe, verdict: None })
+        Some(Permit {
+            gate: Arc::clone(self),
+            kind: Kind::Submission,
+            probe,
+            verdict: None,
+        })
     }
 
     fn next_inquiry(self: &Arc<Self>, state: &mut GateState) -> Option<Grant> {
         let now = self.clock.mono();
         let room = !state.closed && state.inquiries_out < self.limits.inquiries_at_once;
-        if state.inquiries.is_empty() || !room || !state.inquiry_budget.has(now) || !state.breaker.admit(now) {
+        if state.inquiries.is_empty()
+            || !room
+            || !state.inquiry_budget.has(now)
+            || !state.breaker.admit(now)
+        {
             return None;
         }
         state.inquiry_budget.take(now);
-        let doubt = state.inquiries.pop().expect("the queue was checked not to be empty under the same lock");
+        let doubt = state
+            .inquiries
+            .pop()
+            .expect("the queue was checked not to be empty under the same lock");
         state.inquiries_out += 1;
         state.inquired += 1;
         let probe = state.breaker.is_probing();
-        let permit = Permit { gate: Arc::clone(self), kind: Kind::Inquiry, probe, verdict: None };
+        let permit = Permit {
+            gate: Arc::clone(self),
+            kind: Kind::Inquiry,
+            probe,
+            verdict: None,
+        };
         let waited = Some(now.since(doubt.since));
-        Some(Grant { key: doubt.key, permit, inquiry_waited: waited, last_asked: doubt.last_asked })
+        Some(Grant {
+            key: doubt.key,
+            permit,
+            inquiry_waited: waited,
+            last_asked: doubt.last_asked,
+        })
     }
 
     fn give_back(&self, kind: Kind, probe: bool, verdict: Option<bool>) {
@@ -347,7 +415,11 @@ impl Gate {
         }
         match verdict {
             Some(healthy) => {
-                state.failed_in_a_row = if healthy { 0 } else { state.failed_in_a_row.saturating_add(1) };
+                state.failed_in_a_row = if healthy {
+                    0
+                } else {
+                    state.failed_in_a_row.saturating_add(1)
+                };
                 state.breaker.came_back(healthy, probe, now);
             }
             None if probe => state.breaker.unused(),

@@ -41,8 +41,10 @@ pub async fn pump(gate: Arc<Gate>, router: Router) {
 
 fn deliver(router: &Router, grant: Grant) -> Result<(), Box<Grant>> {
     let key = grant.key.clone();
-    router.tell(key, Call::Granted(Box::new(grant))).map_err(|call| match call {
-        Call::Granted(grant) => grant,
-        _ => unreachable!("the router hands back the call that it was given"),
-    })
+    router
+        .tell(key, Call::Granted(Box::new(grant)))
+        .map_err(|call| match call {
+            Call::Granted(grant) => grant,
+            _ => unreachable!("the router hands back the call that it was given"),
+        })
 }

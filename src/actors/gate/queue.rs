@@ -34,7 +34,8 @@ impl Line {
         // Leavers stay in `order` as husks; they are dropped once they are the larger part of it.
         if self.order.len() > 2 * self.members.len() + 64 {
             let members = &self.members;
-            self.order.retain(|(ticket, key)| members.get(key) == Some(ticket));
+            self.order
+                .retain(|(ticket, key)| members.get(key) == Some(ticket));
         }
     }
 
@@ -95,7 +96,11 @@ impl Doubts {
             doubt.since = earlier.since;
         }
         self.next += 1;
-        let place = (doubt.last_asked.as_millis() / TIE_MS, !client_waits, self.next);
+        let place = (
+            doubt.last_asked.as_millis() / TIE_MS,
+            !client_waits,
+            self.next,
+        );
         self.places.insert(doubt.key.clone(), place);
         self.order.insert(place, doubt);
     }
@@ -133,15 +138,24 @@ mod tests {
     use crate::transaction::{AppId, TransactionId};
 
     fn key(n: u128) -> Key {
-        Key { app: AppId::parse("shop").expect("legal"), id: TransactionId(Uuid::from_u128(n)) }
+        Key {
+            app: AppId::parse("shop").expect("legal"),
+            id: TransactionId(Uuid::from_u128(n)),
+        }
     }
 
     fn doubt(n: u128, last_asked_ms: u64) -> Doubt {
-        Doubt { key: key(n), last_asked: Mono::from_millis(last_asked_ms), since: Mono::from_millis(0) }
+        Doubt {
+            key: key(n),
+            last_asked: Mono::from_millis(last_asked_ms),
+            since: Mono::from_millis(0),
+        }
     }
 
     fn drain(doubts: &mut Doubts) -> Vec<u128> {
-        std::iter::from_fn(|| doubts.pop()).map(|doubt| doubt.key.id.0.as_u128()).collect()
+        std::iter::from_fn(|| doubts.pop())
+            .map(|doubt| doubt.key.id.0.as_u128())
+            .collect()
     }
 
     #[test]
@@ -172,7 +186,9 @@ mod tests {
         line.leave(&key(3));
         let first = line.pop().expect("five joined");
         line.return_to_front(first);
-        let order: Vec<u128> = std::iter::from_fn(|| line.pop()).map(|key| key.id.0.as_u128()).collect();
+        let order: Vec<u128> = std::iter::from_fn(|| line.pop())
+            .map(|key| key.id.0.as_u128())
+            .collect();
         assert_eq!(order, [1, 2, 4, 5]);
     }
 

@@ -29,11 +29,20 @@ pub(super) struct Waiting {
 impl Registry {
     /// Begins to load `key`; at most once at a time.
     pub(super) fn activate(&mut self, key: &Key, ctx: &mut Context<Self>) {
-        if self.live.contains_key(key) || self.activating.contains_key(key) || self.crashes.is_quarantined(key) {
+        if self.live.contains_key(key)
+            || self.activating.contains_key(key)
+            || self.crashes.is_quarantined(key)
+        {
             return;
         }
         let dormant = self.wakeups.take(key);
-        self.activating.insert(key.clone(), Waiting { buffered: Vec::new(), dormant });
+        self.activating.insert(
+            key.clone(),
+            Waiting {
+                buffered: Vec::new(),
+                dormant,
+            },
+        );
         let (history, key) = (self.house.journal.load(key), key.clone());
         ctx.spawn(history.into_actor(self).map(move |history, registry, ctx| {
             registry.arrive(&key, history, ctx);
@@ -44,15 +53,30 @@ impl Registry {
     pub(super) fn wait_for_activation(&mut self, deliver: Deliver) {
         match self.activating.get_mut(&deliver.key) {
             Some(waiting) if waiting.buffered.len() < MAILBOX => waiting.buffered.push(deliver),
-            Some(_) | None => turn_away(deliver.call, "too many messages wait for this transaction"),
+            Some(_) | None => {
+                turn_away(deliver.call, "too many messages wait for this transaction")
+            }
         }
     }
 
-    fn arrive(&mut self, key: &Key, history: Result<Option<Vec<Record>>, JournalError>, ctx: &mut Context<Self>) {
-        let Some(Waiting { buffered, dormant }) = self.activating.remove(key) else { return };
+    fn arrive(
+        &mut self,
+        key: &Key,
+        history: Result<Option<Vec<Record>>, JournalError>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(Waiting { buffered, dormant }) = self.activating.remove(key) else {
+            return;
+        };
         let folded = match history {
-            Ok(None) => return buffered.into_iter().for_each(|deliver| deliver.call.answer_nowhere()),
-            Ok(Some(records)) => Transaction::fold(key, &records).map_err(|corrupt| corrupt.to_string()),
+            Ok(None) => {
+                return buffered
+                    .into_iter()
+                    .for_each(|deliver| deliver.call.answer_nowhere());
+            }
+            Ok(Some(records)) => {
+                Transaction::fold(key, &records).map_err(|corrupt| corrupt.to_string())
+            }
             Err(error) => Err(error.to_string()),
         };
         let transaction = match folded {
@@ -84,7 +108,9 @@ impl Registry {
             None => Opening::Resumed(transaction, Box::default()),
         };
         if self.bring_to_life(key, opening, activations).is_some() {
-            buffered.into_iter().for_each(|deliver| self.route(deliver, ctx));
+            buffered
+                .into_iter()
+                .for_each(|deliver| self.route(deliver, ctx));
         }
     }
 }

@@ -25,7 +25,11 @@ impl Crashes {
     pub(super) fn note(&mut self, key: &Key, now: Mono) -> bool {
         self.total += 1;
         if self.recent.len() >= REMEMBERED_MAX {
-            self.recent.retain(|_, panics| panics.back().is_some_and(|&last| now.since(last) < PANICS_WITHIN));
+            self.recent.retain(|_, panics| {
+                panics
+                    .back()
+                    .is_some_and(|&last| now.since(last) < PANICS_WITHIN)
+            });
         }
         let panics = self.recent.entry(key.clone()).or_default();
         panics.retain(|&at| now.since(at) < PANICS_WITHIN);

@@ -91,14 +91,35 @@ impl Registry {
         self.live.len() + self.wakeups.len() + self.activating.len() < self.house.open_per_shard()
     }
 
-    fn bring_to_life(&mut self, key: &Key, opening: Opening, activations: u32) -> Option<&mut Live> {
+    fn bring_to_life(
+        &mut self,
+        key: &Key,
+        opening: Opening,
+        activations: u32,
+    ) -> Option<&mut Live> {
         let notices = self.notices.clone()?;
         self.generations += 1;
         let generation = self.generations;
         let house = Arc::clone(&self.house);
-        let birth = Birth { key: key.clone(), house, notices, generation, activations, opening };
+        let birth = Birth {
+            key: key.clone(),
+            house,
+            notices,
+            generation,
+            activations,
+            opening,
+        };
         let address = TransactionActor::new(birth).start();
-        Some(self.live.entry(key.clone()).insert_entry(Live { address, generation, sent: 0 }).into_mut())
+        Some(
+            self.live
+                .entry(key.clone())
+                .insert_entry(Live {
+                    address,
+                    generation,
+                    sent: 0,
+                })
+                .into_mut(),
+        )
     }
 }
 
@@ -180,7 +201,11 @@ impl Handler<StopAll> for Registry {
         let mut answers = Vec::new();
         for (key, live) in &mut self.live {
             let (reply, answer) = tokio::sync::oneshot::channel();
-            let deliver = Deliver { key: key.clone(), call: Call::Stop { reply }, place: None };
+            let deliver = Deliver {
+                key: key.clone(),
+                call: Call::Stop { reply },
+                place: None,
+            };
             if live.address.try_send(deliver).is_ok() {
                 live.sent += 1;
                 answers.push(answer);

@@ -41,19 +41,39 @@ impl Registry {
             let notice = notices.recv().await?;
             Some((notice, notices))
         });
-        ctx.spawn(stream.into_actor(self).map(|notice, registry, ctx| registry.notice(notice, ctx)).finish());
+        ctx.spawn(
+            stream
+                .into_actor(self)
+                .map(|notice, registry, ctx| registry.notice(notice, ctx))
+                .finish(),
+        );
     }
 
     fn notice(&mut self, notice: Notice, ctx: &mut Context<Self>) {
         match notice {
             Notice::Leaves(departure) => self.let_go(departure, ctx),
-            Notice::Stopped { key, generation, panicked } => self.stopped(&key, generation, panicked, ctx),
+            Notice::Stopped {
+                key,
+                generation,
+                panicked,
+            } => self.stopped(&key, generation, panicked, ctx),
         }
     }
 
     fn let_go(&mut self, departure: Departure, ctx: &mut Context<Self>) {
-        let Departure { key, generation, handled, dormant } = departure;
-        let Some(live) = self.live.get(&key).filter(|live| live.generation == generation) else { return };
+        let Departure {
+            key,
+            generation,
+            handled,
+            dormant,
+        } = departure;
+        let Some(live) = self
+            .live
+            .get(&key)
+            .filter(|live| live.generation == generation)
+        else {
+            return;
+        };
         if live.sent != handled {
             // Its mailbox is not empty, so there is room for this: it looks again when it has caught up.
             let _ = live.address.try_send(Retire::Stay);
@@ -69,7 +89,10 @@ impl Registry {
     }
 
     fn stopped(&mut self, key: &Key, generation: u64, panicked: bool, ctx: &mut Context<Self>) {
-        let ours = self.live.get(key).is_some_and(|live| live.generation == generation);
+        let ours = self
+            .live
+            .get(key)
+            .is_some_and(|live| live.generation == generation);
         if ours {
             self.live.remove(key);
         }

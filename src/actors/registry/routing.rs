@@ -14,7 +14,8 @@ use crate::actors::transaction::Opening;
 use crate::transaction::{Transaction, Volatile};
 
 const MAILBOX_FULL: &str = "too many messages wait for this transaction";
-const QUARANTINED: &str = "this transaction was put aside after three panics; an operator has to look at it";
+const QUARANTINED: &str =
+    "this transaction was put aside after three panics; an operator has to look at it";
 const TOO_MANY_OPEN: &str = "as many transactions are open as this node may hold";
 const STOPPING: &str = "this node is stopping";
 
@@ -85,7 +86,9 @@ impl Registry {
         };
         match live.address.try_send(deliver) {
             Ok(()) => live.sent += 1,
-            Err(SendError::Full(deliver) | SendError::Closed(deliver)) => turn_away(deliver.call, MAILBOX_FULL),
+            Err(SendError::Full(deliver) | SendError::Closed(deliver)) => {
+                turn_away(deliver.call, MAILBOX_FULL)
+            }
         }
     }
 
@@ -99,7 +102,9 @@ impl Registry {
             let _held_until_answered = place;
             let transaction = match house.journal.load(&key).await {
                 Ok(None) => return call.answer_nowhere(),
-                Ok(Some(records)) => Transaction::fold(&key, &records).map_err(|corrupt| corrupt.to_string()),
+                Ok(Some(records)) => {
+                    Transaction::fold(&key, &records).map_err(|corrupt| corrupt.to_string())
+                }
                 Err(error) => Err(error.to_string()),
             };
             let mut transaction = match transaction {
@@ -112,8 +117,16 @@ impl Registry {
                     let _ = reply.send(Found::Here(Box::new(transaction)));
                 }
                 Call::Inspect { reply } => {
-                    let residence = Residence { quarantined, activations, ..Residence::default() };
-                    let _ = reply.send(Some(Box::new(ActorStatus::of(&transaction, residence, house.clock.now()))));
+                    let residence = Residence {
+                        quarantined,
+                        activations,
+                        ..Residence::default()
+                    };
+                    let _ = reply.send(Some(Box::new(ActorStatus::of(
+                        &transaction,
+                        residence,
+                        house.clock.now(),
+                    ))));
                 }
                 other => other.answer_unavailable(STOPPING),
             }

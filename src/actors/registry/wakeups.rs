@@ -66,7 +66,11 @@ impl Registry {
     pub(super) fn wake_due(&mut self, ctx: &mut Context<Self>) {
         let now = self.house.clock.mono();
         while self.activating.len() < ACTIVATING_AT_ONCE {
-            let due = self.wakeups.first().filter(|&(due, _)| due <= now).map(|(_, key)| key.clone());
+            let due = self
+                .wakeups
+                .first()
+                .filter(|&(due, _)| due <= now)
+                .map(|(_, key)| key.clone());
             let Some(key) = due else { break };
             if self.crashes.is_quarantined(&key) || self.live.contains_key(&key) {
                 self.wakeups.take(&key);
@@ -79,14 +83,20 @@ impl Registry {
 
     /// Each finished activation looks again, so while the pace is at its bound no alarm is needed.
     fn set_alarm(&mut self, now: Mono, ctx: &mut Context<Self>) {
-        let Some((due, _)) = self.wakeups.first().filter(|&(due, _)| due > now) else { return };
+        let Some((due, _)) = self.wakeups.first().filter(|&(due, _)| due > now) else {
+            return;
+        };
         match self.alarm {
             Some((armed, _)) if armed <= due && armed > now => {}
             other => {
                 if let Some((_, handle)) = other {
                     ctx.cancel_future(handle);
                 }
-                let wait = self.house.clock.instant(due).saturating_duration_since(tokio::time::Instant::now());
+                let wait = self
+                    .house
+                    .clock
+                    .instant(due)
+                    .saturating_duration_since(tokio::time::Instant::now());
                 let handle = ctx.run_later(wait, |registry, ctx| {
                     registry.alarm = None;
                     registry.wake_due(ctx);

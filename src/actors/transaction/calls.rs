@@ -28,11 +28,19 @@ impl TransactionActor {
             Call::Inspect { reply } => {
                 let _ = reply.send(self.status());
             }
-            Call::Webhook { attempt, report, reply } => {
-                self.happen_then(Event::WebhookArrived { attempt, report }, ctx, move |_, _| {
-                    let _ = reply.send(WebhookTaken::Yes);
-                    drop(place);
-                });
+            Call::Webhook {
+                attempt,
+                report,
+                reply,
+            } => {
+                self.happen_then(
+                    Event::WebhookArrived { attempt, report },
+                    ctx,
+                    move |_, _| {
+                        let _ = reply.send(WebhookTaken::Yes);
+                        drop(place);
+                    },
+                );
             }
             Call::Hint => {
                 if self.gate().is_some_and(|gate| gate.take_hint()) {
@@ -68,18 +76,32 @@ impl TransactionActor {
         ctx: &mut Context<Self>,
     ) {
         let name = &acceptance.request.provider;
-        let (Some(provider), Some(gate)) = (self.house.providers.get(name), self.house.gate(name)) else {
-            let _ = reply.send(Accepted::Unavailable(format!("the provider {name:?} is not configured")));
+        let (Some(provider), Some(gate)) = (self.house.providers.get(name), self.house.gate(name))
+        else {
+            let _ = reply.send(Accepted::Unavailable(format!(
+                "the provider {name:?} is not configured"
+            )));
             ctx.stop();
             return;
         };
         let permit = gate.try_submit();
         // A request that can't be rendered is accepted all the same, and fails with the reason in its
         // history: that is where the app and the operators look.
-        let intent = permit.is_some().then(|| provider.intent(&self.key, &acceptance.request, 1).ok()).flatten();
-        let decision = accept(&acceptance, intent, self.house.clock.now(), provider.policy());
+        let intent = permit
+            .is_some()
+            .then(|| provider.intent(&self.key, &acceptance.request, 1).ok())
+            .flatten();
+        let decision = accept(
+            &acceptance,
+            intent,
+            self.house.clock.now(),
+            provider.policy(),
+        );
         self.submission_permit = permit;
-        let appended = self.house.journal.append(self.append_of(&decision, Expect::Absent));
+        let appended = self
+            .house
+            .journal
+            .append(self.append_of(&decision, Expect::Absent));
         ctx.wait(appended.into_actor(self).map(move |result, actor, ctx| {
             let _held_until_answered = place;
             match result {
@@ -94,7 +116,9 @@ impl TransactionActor {
                     actor.load_then(ctx, move |actor, seated, ctx| {
                         let answer = match (seated, &actor.seat) {
                             (Ok(()), Some(seat)) => replay(seat, &acceptance),
-                            (Ok(()), None) => Accepted::Unavailable("its history could not be read".to_owned()),
+                            (Ok(()), None) => {
+                                Accepted::Unavailable("its history could not be read".to_owned())
+                            }
                             (Err(why), _) => Accepted::Unavailable(why),
                         };
                         let _ = reply.send(answer);
@@ -104,7 +128,9 @@ impl TransactionActor {
                     });
                 }
                 Err(AppendError::VersionConflict) => {
-                    let _ = reply.send(Accepted::Unavailable(AppendError::VersionConflict.to_string()));
+                    let _ = reply.send(Accepted::Unavailable(
+                        AppendError::VersionConflict.to_string(),
+                    ));
                     ctx.stop();
                 }
                 Err(AppendError::Unavailable(why)) => {
@@ -116,17 +142,25 @@ impl TransactionActor {
     }
 
     fn granted(&mut self, grant: Grant, ctx: &mut Context<Self>) {
-        let Grant { permit, inquiry_waited, .. } = grant;
+        let Grant {
+            permit,
+            inquiry_waited,
+            ..
+        } = grant;
         if let Some(waited) = inquiry_waited {
             self.inquiry_permit = Some(permit);
-            self.happen_then(Event::InquiryPermitted { waited }, ctx, |actor, _| actor.drop_unused_permits());
+            self.happen_then(Event::InquiryPermitted { waited }, ctx, |actor, _| {
+                actor.drop_unused_permits()
+            });
             return;
         }
         let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else {
             return;
         };
         let event = match provider.intent(&self.key, &seat.request, seat.attempt_no() + 1) {
-            Ok(intent) => Event::SubmissionPermitted { intent: Box::new(intent) },
+            Ok(intent) => Event::SubmissionPermitted {
+                intent: Box::new(intent),
+            },
             Err(why) => Event::SubmissionUnrenderable { why },
         };
         self.submission_permit = Some(permit);
@@ -142,7 +176,13 @@ impl TransactionActor {
         }
         self.watchers.push((until, reply));
         if let Some((gate, seat)) = self.gate().zip(self.seat.as_ref()) {
-            gate.client_waits(&self.key, seat.volatile.last_asked.or(seat.volatile.doubt_since).unwrap_or_default());
+            gate.client_waits(
+                &self.key,
+                seat.volatile
+                    .last_asked
+                    .or(seat.volatile.doubt_since)
+                    .unwrap_or_default(),
+            );
         }
     }
 
@@ -158,7 +198,9 @@ impl TransactionActor {
     }
 
     fn found(&self) -> Found {
-        self.seat.as_ref().map_or(Found::Nowhere, |seat| Found::Here(Box::new(seat.clone())))
+        self.seat
+            .as_ref()
+            .map_or(Found::Nowhere, |seat| Found::Here(Box::new(seat.clone())))
     }
 
     fn status(&self) -> Option<Box<ActorStatus>> {
@@ -170,7 +212,11 @@ impl TransactionActor {
             watchers: self.watchers.len(),
         };
         let seat = self.seat.as_ref()?;
-        Some(Box::new(ActorStatus::of(seat, residence, self.house.clock.now())))
+        Some(Box::new(ActorStatus::of(
+            seat,
+            residence,
+            self.house.clock.now(),
+        )))
     }
 
     /// Calls to the world come back as events; the permit tells the gate how the call went.
@@ -207,4 +253,3 @@ pub(super) fn healthy(finding: &Finding) -> bool {
         Finding::NotExecuted { .. } | Finding::Unclear { .. } => false,
     }
 }
-

@@ -36,28 +36,45 @@ impl TransactionActor {
 
     /// Makes the decision durable, becomes what it says and performs its effects. When the journal
     /// can't say "durable", nothing of that happens and the actor goes.
-    fn commit(&mut self, decision: Decision, ctx: &mut Context<Self>, after: impl FnOnce(&mut Self) + 'static) {
-        debug_assert_eq!(invariants::check_step(self.seat.as_ref(), &decision), Ok(()), "{:?}", self.seat);
+    fn commit(
+        &mut self,
+        decision: Decision,
+        ctx: &mut Context<Self>,
+        after: impl FnOnce(&mut Self) + 'static,
+    ) {
+        debug_assert_eq!(
+            invariants::check_step(self.seat.as_ref(), &decision),
+            Ok(()),
+            "{:?}",
+            self.seat
+        );
         if decision.records.is_empty() {
             self.become_decided(decision, ctx);
             after(self);
             return;
         }
-        let expect = self.seat.as_ref().map_or(Expect::Absent, |seat| Expect::Version(seat.version));
+        let expect = self
+            .seat
+            .as_ref()
+            .map_or(Expect::Absent, |seat| Expect::Version(seat.version));
         let append = self.append_of(&decision, expect);
         let house = std::sync::Arc::clone(&self.house);
         let durable = async move { persist(&house, append).await };
-        ctx.wait(durable.into_actor(self).map(move |result, actor, ctx| match result {
-            Ok(committed) => {
-                actor.committed = committed.sequence;
-                actor.become_decided(decision, ctx);
-                after(actor);
-            }
-            Err(error) => {
-                tracing::error!(key = %actor.key, %error, "record refused");
-                ctx.stop();
-            }
-        }));
+        ctx.wait(
+            durable
+                .into_actor(self)
+                .map(move |result, actor, ctx| match result {
+                    Ok(committed) => {
+                        actor.committed = committed.sequence;
+                        actor.become_decided(decision, ctx);
+                        after(actor);
+                    }
+                    Err(error) => {
+                        tracing::error!(key = %actor.key, %error, "record refused");
+                        ctx.stop();
+                    }
+                }),
+        );
     }
 
     pub(super) fn append_of(&self, decision: &Decision, expect: Expect) -> Append {
@@ -71,7 +88,11 @@ impl TransactionActor {
 
     /// The records are durable: this is what the transaction is now.
     pub(super) fn become_decided(&mut self, decision: Decision, ctx: &mut Context<Self>) {
-        let Decision { records, next, effects } = decision;
+        let Decision {
+            records,
+            next,
+            effects,
+        } = decision;
         self.log_records(&records, &next);
         self.last_active = self.house.clock.mono();
         self.seat = Some(next);
@@ -122,7 +143,9 @@ async fn persist(house: &House, append: Append) -> Result<Committed, AppendError
         match house.journal.append(append.clone()).await {
             Err(AppendError::Unavailable(why)) => match house.journal.health() {
                 JournalHealth::Failed(_) => return Err(AppendError::Unavailable(why)),
-                JournalHealth::Serving | JournalHealth::Lagging(_) => tokio::time::sleep(FULL_JOURNAL_PAUSE).await,
+                JournalHealth::Serving | JournalHealth::Lagging(_) => {
+                    tokio::time::sleep(FULL_JOURNAL_PAUSE).await
+                }
             },
             result => return result,
         }

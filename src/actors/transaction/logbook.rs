@@ -31,13 +31,21 @@ fn log_fact(record: &Record, next: &Transaction) {
         Fact::Accepted { request, .. } => {
             tracing::info!(%key, version, provider = %request.provider, "accepted");
         }
-        Fact::AttemptStarted { attempt, .. } if *attempt > 1 => tracing::info!(%key, version, attempt, "retried"),
+        Fact::AttemptStarted { attempt, .. } if *attempt > 1 => {
+            tracing::info!(%key, version, attempt, "retried")
+        }
         Fact::AttemptStarted { attempt, .. } => tracing::info!(%key, version, attempt, "submitted"),
         Fact::Answered { attempt, report } => {
             tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), word = report.word.as_deref(), "answered");
         }
-        Fact::AnswerLost { attempt, why } => tracing::warn!(%key, version, attempt, state, why = %why, "answer lost"),
-        Fact::Inquired { attempt, report, after_window } => {
+        Fact::AnswerLost { attempt, why } => {
+            tracing::warn!(%key, version, attempt, state, why = %why, "answer lost")
+        }
+        Fact::Inquired {
+            attempt,
+            report,
+            after_window,
+        } => {
             tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), after_window, "inquiry");
         }
         Fact::Webhook { attempt, report } => {
@@ -46,10 +54,17 @@ fn log_fact(record: &Record, next: &Transaction) {
         Fact::ReviewOpened { why } => tracing::warn!(%key, version, why = %why, "review opened"),
         Fact::Expired => tracing::info!(%key, version, "expired"),
         Fact::Unrenderable { why } => tracing::warn!(%key, version, why = %why, "unrenderable"),
-        Fact::Acted { by, command, .. } => tracing::info!(%key, version, state, by = %by, command = %command, "acted"),
-        Fact::Notified { told_version, delivery } => match delivery {
+        Fact::Acted { by, command, .. } => {
+            tracing::info!(%key, version, state, by = %by, command = %command, "acted")
+        }
+        Fact::Notified {
+            told_version,
+            delivery,
+        } => match delivery {
             DeliveryRecord::Acknowledged => tracing::info!(%key, version, told_version, "notified"),
-            DeliveryRecord::Failed { why } => tracing::warn!(%key, version, told_version, why = %why, "notification failed"),
+            DeliveryRecord::Failed { why } => {
+                tracing::warn!(%key, version, told_version, why = %why, "notification failed")
+            }
             DeliveryRecord::GivenUp { why } => {
                 tracing::error!(%key, version, told_version, why = %why, "notification given up");
             }

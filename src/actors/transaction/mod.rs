@@ -99,14 +99,19 @@ impl TransactionActor {
     }
 
     fn provider(&self) -> Option<&Arc<dyn Provider>> {
-        self.house.providers.get(&self.seat.as_ref()?.request.provider)
+        self.house
+            .providers
+            .get(&self.seat.as_ref()?.request.provider)
     }
 
     fn gate(&self) -> Option<&Arc<Gate>> {
         self.house.gate(&self.seat.as_ref()?.request.provider)
     }
 
-    fn decision(&self, event: Event) -> Option<Result<crate::transaction::Decision, crate::transaction::Ignored>> {
+    fn decision(
+        &self,
+        event: Event,
+    ) -> Option<Result<crate::transaction::Decision, crate::transaction::Ignored>> {
         let transaction = self.seat.as_ref()?;
         let policy: &Policy = self.provider()?.policy();
         Some(decide(transaction, event, self.house.clock.now(), policy))
@@ -114,7 +119,10 @@ impl TransactionActor {
 
     /// Rings at the next timer, or when it is time to consider leaving memory.
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
-        let timer = self.seat.as_ref().and_then(|transaction| transaction.volatile.timers.next());
+        let timer = self
+            .seat
+            .as_ref()
+            .and_then(|transaction| transaction.volatile.timers.next());
         let idle = self.last_active + self.house.bounds.linger;
         let due = timer.map_or(idle, |(_, due)| due.min(idle));
         match self.alarm {
@@ -124,7 +132,11 @@ impl TransactionActor {
                 if let Some((_, handle)) = other {
                     ctx.cancel_future(handle);
                 }
-                let wait = self.house.clock.instant(due).saturating_duration_since(tokio::time::Instant::now());
+                let wait = self
+                    .house
+                    .clock
+                    .instant(due)
+                    .saturating_duration_since(tokio::time::Instant::now());
                 self.alarm = Some((due, ctx.run_later(wait, Self::ring)));
             }
         }
@@ -133,7 +145,10 @@ impl TransactionActor {
     fn ring(&mut self, ctx: &mut Context<Self>) {
         self.alarm = None;
         let now = self.house.clock.mono();
-        let next = self.seat.as_ref().and_then(|transaction| transaction.volatile.timers.next());
+        let next = self
+            .seat
+            .as_ref()
+            .and_then(|transaction| transaction.volatile.timers.next());
         if let Some((timer, _)) = next.filter(|&(_, due)| due <= now) {
             if self.leaving {
                 // The registry is deciding; its answer sets the alarm again or ends this actor.
@@ -180,7 +195,11 @@ impl Actor for TransactionActor {
     fn stopped(&mut self, _: &mut Self::Context) {
         let panicked = std::thread::panicking();
         // The registry is gone only when the whole shard is.
-        let _ = self.notices.send(Notice::Stopped { key: self.key.clone(), generation: self.generation, panicked });
+        let _ = self.notices.send(Notice::Stopped {
+            key: self.key.clone(),
+            generation: self.generation,
+            panicked,
+        });
     }
 }
 

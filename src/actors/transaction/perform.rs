@@ -31,40 +31,62 @@ impl TransactionActor {
 
     fn submit(&mut self, attempt: u32, ctx: &mut Context<Self>) {
         let permit = self.submission_permit.take();
-        let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else { return };
-        let Some(intent) = seat.attempt().map(|attempt| Arc::clone(&attempt.intent)) else { return };
+        let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else {
+            return;
+        };
+        let Some(intent) = seat.attempt().map(|attempt| Arc::clone(&attempt.intent)) else {
+            return;
+        };
         let call = provider.submit(intent, seat.request.traceparent.clone());
         Self::run(ctx, self, call, move |_, result| {
             if let Some(permit) = permit {
                 permit.came_back(healthy(&result.report.finding));
             }
-            Event::SubmissionAnswered { attempt, sent_at: result.sent_at, report: result.report }
+            Event::SubmissionAnswered {
+                attempt,
+                sent_at: result.sent_at,
+                report: result.report,
+            }
         });
     }
 
     fn ask_to_inquire(&self) {
         if let Some((gate, seat)) = self.gate().zip(self.seat.as_ref()) {
-            let last_asked = seat.volatile.last_asked.or(seat.volatile.doubt_since).unwrap_or_default();
+            let last_asked = seat
+                .volatile
+                .last_asked
+                .or(seat.volatile.doubt_since)
+                .unwrap_or_default();
             gate.ask_to_inquire(&self.key, last_asked, !self.watchers.is_empty());
         }
     }
 
     fn inquire(&mut self, attempt: u32, ctx: &mut Context<Self>) {
         let permit = self.inquiry_permit.take();
-        let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else { return };
-        let Some(asked): Option<&Attempt> = seat.attempt() else { return };
+        let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else {
+            return;
+        };
+        let Some(asked): Option<&Attempt> = seat.attempt() else {
+            return;
+        };
         let call = provider.inquire(&self.key, &seat.request, asked);
         Self::run(ctx, self, call, move |_, result| {
             if let Some(permit) = permit {
                 permit.came_back(healthy(&result.report.finding));
             }
-            Event::InquiryAnswered { attempt, sent_at: result.sent_at, report: result.report }
+            Event::InquiryAnswered {
+                attempt,
+                sent_at: result.sent_at,
+                report: result.report,
+            }
         });
     }
 
     fn notify(&mut self, ctx: &mut Context<Self>) {
         let Some(seat) = &self.seat else { return };
-        let Some(notice) = seat.notice.clone() else { return };
+        let Some(notice) = seat.notice.clone() else {
+            return;
+        };
         let version = notice.version;
         let notification = Notification {
             key: self.key.clone(),
@@ -73,7 +95,9 @@ impl TransactionActor {
             resolution: seat.resolution.clone(),
         };
         let call = self.house.notifier.notify(notification);
-        Self::run(ctx, self, call, move |_, result: DeliveryResult| Event::NotificationAnswered { version, result });
+        Self::run(ctx, self, call, move |_, result: DeliveryResult| {
+            Event::NotificationAnswered { version, result }
+        });
     }
 
     /// A permit that no call is out for goes back to the gate.

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use super::{MAX_LIST_ROWS, MAX_OPEN_ROWS, MAX_UNMATCHED_PER_PROVIDER};
 use crate::ports::{
-    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
-    OpenPage, Page, Promise, Summary, Unmatched,
+    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth,
+    ListQuery, OpenPage, Page, Promise, Summary, Unmatched,
 };
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
 

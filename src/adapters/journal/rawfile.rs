@@ -15,8 +15,8 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::ports::{
-    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
-    OpenPage, Page, Promise, Unmatched,
+    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth,
+    ListQuery, OpenPage, Page, Promise, Unmatched,
 };
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
 

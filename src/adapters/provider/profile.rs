@@ -95,6 +95,12 @@ fn check(file: &ProfileFile) -> Result<(), String> {
             "[schedule]: inquiry_gaps is {INQUIRY_GAPS_MAX} at most"
         ));
     }
+    if file.schedule.review_after.0.is_zero() {
+        return Err(
+            "[schedule]: review_after has to be longer than zero, or everybody would be asked at once"
+                .to_owned(),
+        );
+    }
     if let Some(webhook) = &file.webhook {
         webhook.words.check()?;
     }

@@ -110,13 +110,19 @@ pub fn audit(
     notifications: &[Notification],
     words: &Words,
 ) -> Verdict {
-    let mut verdict = Verdict { accepted: promises.len(), inquiries: ledger.inquiries, ..Verdict::default() };
+    let mut verdict = Verdict {
+        accepted: promises.len(),
+        inquiries: ledger.inquiries,
+        ..Verdict::default()
+    };
     let executions = by_tag(ledger);
     let told = told(notifications);
     let mut times_s = Vec::new();
     let mut floors_s = Vec::new();
     for promise in promises {
-        let executed = executions.get(promise.tag.as_str()).map_or(&[][..], Vec::as_slice);
+        let executed = executions
+            .get(promise.tag.as_str())
+            .map_or(&[][..], Vec::as_slice);
         count_executions(&mut verdict, promise, executed);
         let Some(claim) = claims.get(&promise.id) else {
             verdict.lost += 1;
@@ -124,8 +130,18 @@ pub fn audit(
             continue;
         };
         check_outcome(&mut verdict, promise, claim, executed);
-        check_told(&mut verdict, promise, claim, told.get(promise.id.as_str()).copied(), words);
-        times_s.extend(claim.took_ms.map(|took| took as f64 / 1000.0 * ledger.time_scale));
+        check_told(
+            &mut verdict,
+            promise,
+            claim,
+            told.get(promise.id.as_str()).copied(),
+            words,
+        );
+        times_s.extend(
+            claim
+                .took_ms
+                .map(|took| took as f64 / 1000.0 * ledger.time_scale),
+        );
         floors_s.extend(floor_s(executed, ledger.time_scale));
     }
     find_strangers(&mut verdict, promises, &executions);
@@ -140,7 +156,11 @@ pub fn audit(
 fn by_tag(ledger: &Ledger) -> BTreeMap<&str, Vec<&Execution>> {
     let mut executions: BTreeMap<&str, Vec<&Execution>> = BTreeMap::new();
     for execution in &ledger.executions {
-        let tag = execution.payload.get(TAG_FIELD).and_then(|tag| tag.as_str()).unwrap_or_default();
+        let tag = execution
+            .payload
+            .get(TAG_FIELD)
+            .and_then(|tag| tag.as_str())
+            .unwrap_or_default();
         executions.entry(tag).or_default().push(execution);
     }
     executions
@@ -148,19 +168,31 @@ fn by_tag(ledger: &Ledger) -> BTreeMap<&str, Vec<&Execution>> {
 
 /// The last word that each transaction's app acknowledged.
 fn told(notifications: &[Notification]) -> BTreeMap<&str, &str> {
-    let acknowledged = notifications.iter().filter(|one| one.answered.is_some_and(|code| (200..300).contains(&code)));
-    acknowledged.filter_map(|one| Some((one.id.as_deref()?, one.status.as_deref()?))).collect()
+    let acknowledged = notifications
+        .iter()
+        .filter(|one| one.answered.is_some_and(|code| (200..300).contains(&code)));
+    acknowledged
+        .filter_map(|one| Some((one.id.as_deref()?, one.status.as_deref()?)))
+        .collect()
 }
 
 fn count_executions(verdict: &mut Verdict, promise: &Promise, executions: &[&Execution]) {
-    let executed = executions.iter().filter(|execution| execution.executed).count();
+    let executed = executions
+        .iter()
+        .filter(|execution| execution.executed)
+        .count();
     if executed > 1 {
         verdict.executed_twice += 1;
         verdict.find(format!("{}: executed {executed} times", promise.id));
     }
 }
 
-fn check_outcome(verdict: &mut Verdict, promise: &Promise, claim: &Claim, executions: &[&Execution]) {
+fn check_outcome(
+    verdict: &mut Verdict,
+    promise: &Promise,
+    claim: &Claim,
+    executions: &[&Execution],
+) {
     match claim.status.as_str() {
         "completed" => verdict.completed += 1,
         "declined" => verdict.declined += 1,
@@ -178,14 +210,25 @@ fn check_outcome(verdict: &mut Verdict, promise: &Promise, claim: &Claim, execut
     }
     verdict.r#final += 1;
     let truth = executions.iter().rev().find(|execution| execution.executed);
-    let truth = truth.and_then(|execution| execution.status).map_or("failed", model::Status::as_str);
+    let truth = truth
+        .and_then(|execution| execution.status)
+        .map_or("failed", model::Status::as_str);
     if claim.status != truth {
         verdict.wrong += 1;
-        verdict.find(format!("{}: teller says {}, the ledger says {truth}", promise.id, claim.status));
+        verdict.find(format!(
+            "{}: teller says {}, the ledger says {truth}",
+            promise.id, claim.status
+        ));
     }
 }
 
-fn check_told(verdict: &mut Verdict, promise: &Promise, claim: &Claim, told: Option<&str>, words: &Words) {
+fn check_told(
+    verdict: &mut Verdict,
+    promise: &Promise,
+    claim: &Claim,
+    told: Option<&str>,
+    words: &Words,
+) {
     let expected = match claim.status.as_str() {
         "completed" => &words.completed,
         "declined" => &words.declined,
@@ -195,18 +238,30 @@ fn check_told(verdict: &mut Verdict, promise: &Promise, claim: &Claim, told: Opt
     if told != Some(expected) {
         verdict.untold += 1;
         let told = told.unwrap_or("nothing");
-        verdict.find(format!("{}: it is {}, and the app was told {told}", promise.id, claim.status));
+        verdict.find(format!(
+            "{}: it is {}, and the app was told {told}",
+            promise.id, claim.status
+        ));
     }
 }
 
 /// Money that moved without a promise is as wrong as a wrong outcome.
-fn find_strangers(verdict: &mut Verdict, promises: &[Promise], executions: &BTreeMap<&str, Vec<&Execution>>) {
-    let known: BTreeSet<&str> = promises.iter().map(|promise| promise.tag.as_str()).collect();
+fn find_strangers(
+    verdict: &mut Verdict,
+    promises: &[Promise],
+    executions: &BTreeMap<&str, Vec<&Execution>>,
+) {
+    let known: BTreeSet<&str> = promises
+        .iter()
+        .map(|promise| promise.tag.as_str())
+        .collect();
     for (tag, executions) in executions {
         let executed = executions.iter().any(|execution| execution.executed);
         if executed && !known.contains(tag) {
             verdict.wrong += 1;
-            verdict.find(format!("the ledger has an execution tagged {tag:?} that no client was promised"));
+            verdict.find(format!(
+                "the ledger has an execution tagged {tag:?} that no client was promised"
+            ));
         }
     }
 }
@@ -215,14 +270,23 @@ fn find_strangers(verdict: &mut Verdict, promises: &[Promise], executions: &BTre
 /// window for each lost attempt, then the moment at which the outcome existed.
 fn floor_s(executions: &[&Execution], time_scale: f64) -> Option<f64> {
     let window_s = model::GHOST_WINDOW_MS as f64 / 1000.0;
-    let lost = executions.iter().take_while(|execution| execution.course == Course::Lost).count();
+    let lost = executions
+        .iter()
+        .take_while(|execution| execution.course == Course::Lost)
+        .count();
     let executed = executions.iter().find(|execution| execution.executed)?;
-    let took_ms = executed.exists_at_ms?.saturating_sub(executed.received_at_ms);
+    let took_ms = executed
+        .exists_at_ms?
+        .saturating_sub(executed.received_at_ms);
     Some(lost as f64 * window_s + took_ms as f64 / 1000.0 * time_scale)
 }
 
 fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() { 0.0 } else { values.iter().sum::<f64>() / values.len() as f64 }
+    if values.is_empty() {
+        0.0
+    } else {
+        values.iter().sum::<f64>() / values.len() as f64
+    }
 }
 
 fn quantile(sorted: &[f64], share: f64) -> f64 {

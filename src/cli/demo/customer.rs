@@ -50,7 +50,11 @@ pub async fn send_all(
     for number in numbers {
         ticks.tick().await;
         progress.sent.fetch_add(1, Ordering::Relaxed);
-        let (client, url, progress) = (client.clone(), format!("{teller_url}/transaction"), Arc::clone(&progress));
+        let (client, url, progress) = (
+            client.clone(),
+            format!("{teller_url}/transaction"),
+            Arc::clone(&progress),
+        );
         requests.spawn(async move {
             let promise = send(&client, &url, number).await?;
             progress.answered.fetch_add(1, Ordering::Relaxed);
@@ -68,7 +72,10 @@ async fn send(client: &reqwest::Client, url: &str, number: usize) -> anyhow::Res
     let (id, tag) = (Uuid::new_v4().to_string(), format!("payment-{number}"));
     let body = json!({ "id": id, "payload": { TAG_FIELD: tag } });
     if number.is_multiple_of(DOUBLE_TAP_EVERY) {
-        let (first, second) = tokio::join!(until_answered(client, url, &body), until_answered(client, url, &body));
+        let (first, second) = tokio::join!(
+            until_answered(client, url, &body),
+            until_answered(client, url, &body)
+        );
         first.and(second)?;
     } else {
         until_answered(client, url, &body).await?;
@@ -80,12 +87,20 @@ async fn send(client: &reqwest::Client, url: &str, number: usize) -> anyhow::Res
     Ok(Promise { id, tag })
 }
 
-async fn until_answered(client: &reqwest::Client, url: &str, body: &serde_json::Value) -> anyhow::Result<()> {
+async fn until_answered(
+    client: &reqwest::Client,
+    url: &str,
+    body: &serde_json::Value,
+) -> anyhow::Result<()> {
     let mut last = String::new();
     for _ in 0..TRIES_MAX {
         match client.post(url).json(body).send().await {
-            Ok(answer) if matches!(answer.status(), StatusCode::OK | StatusCode::ACCEPTED) => return Ok(()),
-            Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => last = "503".to_owned(),
+            Ok(answer) if matches!(answer.status(), StatusCode::OK | StatusCode::ACCEPTED) => {
+                return Ok(());
+            }
+            Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                last = "503".to_owned()
+            }
             Ok(answer) => anyhow::bail!("teller answered {} to a good request", answer.status()),
             Err(error) => last = error.to_string(),
         }

@@ -55,13 +55,22 @@ pub(super) struct DemoArguments {
 
 pub(super) fn demo(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     if !(arguments.rate > 0.0 && arguments.rate <= 10_000.0) {
-        bail!("--rate has to be more than 0 and at most 10000; it is {}", arguments.rate);
+        bail!(
+            "--rate has to be more than 0 and at most 10000; it is {}",
+            arguments.rate
+        );
     }
     if !(arguments.time_scale >= 1.0 && arguments.time_scale <= 100.0) {
         // Over 100 the ghost window shrinks to the length of a restart.
-        bail!("--time-scale has to be 1 to 100; it is {}", arguments.time_scale);
+        bail!(
+            "--time-scale has to be 1 to 100; it is {}",
+            arguments.time_scale
+        );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(play(arguments))
 }
 
@@ -72,7 +81,10 @@ async fn play(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("the program can't find itself")?;
     let mut stage = Stage::set(program, arguments.time_scale, arguments.seed).await?;
     let mut show = Show::start(total);
-    show.say(&format!("teller {}  provider {}  app {}", stage.teller_url, stage.provider_url, stage.app_url));
+    show.say(&format!(
+        "teller {}  provider {}  app {}",
+        stage.teller_url, stage.provider_url, stage.app_url
+    ));
     let played = perform(arguments, &http, &mut stage, &mut show).await;
     show.end();
     let (verdict, restarts) = match played {
@@ -89,7 +101,10 @@ async fn play(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         report::print_table(&verdict, restarts, began.elapsed())?;
     }
     if arguments.keep {
-        eprintln!("still up: teller {}, provider {}, app {}", stage.teller_url, stage.provider_url, stage.app_url);
+        eprintln!(
+            "still up: teller {}, provider {}, app {}",
+            stage.teller_url, stage.provider_url, stage.app_url
+        );
         eprintln!("files in {}; Ctrl-C ends it", stage.directory().display());
         tokio::signal::ctrl_c().await?;
     }
@@ -98,7 +113,11 @@ async fn play(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         eprintln!("the logs are in {}", stage.directory().display());
     }
     stage.strike(!clean).await?;
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(if clean {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
 }
 
 /// Sends, kills in the middle, waits for the end, audits.
@@ -167,18 +186,32 @@ async fn audit_now(
 /// When no client can be made.
 pub fn http_client() -> anyhow::Result<reqwest::Client> {
     let connect_time_out = Duration::from_secs(5);
-    Ok(client(ClientSettings { connect_time_out, pool_idle_per_host: 64, speaks_tls: false })?)
+    Ok(client(ClientSettings {
+        connect_time_out,
+        pool_idle_per_host: 64,
+        speaks_tls: false,
+    })?)
 }
 
 /// Asks everybody and compares.
 ///
 /// # Errors
 /// When somebody does not answer.
-pub async fn full_audit(http: &reqwest::Client, stage: &Stage, promises: &[Promise]) -> anyhow::Result<Verdict> {
+pub async fn full_audit(
+    http: &reqwest::Client,
+    stage: &Stage,
+    promises: &[Promise],
+) -> anyhow::Result<Verdict> {
     let claims = observer::claims(http, stage, promises).await?;
     let ledger = observer::ledger(http, stage).await?;
     let notifications = observer::notifications(http, stage).await?;
-    Ok(audit::audit(promises, &claims, &ledger, &notifications, &stage::words()))
+    Ok(audit::audit(
+        promises,
+        &claims,
+        &ledger,
+        &notifications,
+        &stage::words(),
+    ))
 }
 
 /// Notices that nothing changes any more.
@@ -191,7 +224,11 @@ struct Stall {
 impl Stall {
     fn new(time_scale: f64) -> Self {
         let patience = Duration::from_secs_f64(STALL_UNSCALED_S / time_scale).max(STALL_MIN);
-        Self { patience, last: observer::Counts::new(), since: Instant::now() }
+        Self {
+            patience,
+            last: observer::Counts::new(),
+            since: Instant::now(),
+        }
     }
 
     fn is_over(&mut self, counts: &observer::Counts) -> bool {

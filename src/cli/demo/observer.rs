@@ -64,8 +64,16 @@ pub async fn claims(
             continue;
         }
         let seen: Seen = answer.error_for_status()?.json().await?;
-        let took_ms = seen.final_at.map(|at| u64::try_from(at.since(seen.accepted_at).as_millis()).unwrap_or(u64::MAX));
-        claims.insert(promise.id.clone(), Claim { status: seen.status, took_ms });
+        let took_ms = seen
+            .final_at
+            .map(|at| u64::try_from(at.since(seen.accepted_at).as_millis()).unwrap_or(u64::MAX));
+        claims.insert(
+            promise.id.clone(),
+            Claim {
+                status: seen.status,
+                took_ms,
+            },
+        );
     }
     Ok(claims)
 }
@@ -82,10 +90,19 @@ pub async fn ledger(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<L
 ///
 /// # Errors
 /// When the question is not answered.
-pub async fn notifications(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<Vec<Notification>> {
+pub async fn notifications(
+    client: &reqwest::Client,
+    stage: &Stage,
+) -> anyhow::Result<Vec<Notification>> {
     get(client, &format!("{}/notifications", stage.app_url)).await
 }
 
 async fn get<T: DeserializeOwned>(client: &reqwest::Client, url: &str) -> anyhow::Result<T> {
-    Ok(client.get(url).send().await?.error_for_status()?.json().await?)
+    Ok(client
+        .get(url)
+        .send()
+        .await?
+        .error_for_status()?
+        .json()
+        .await?)
 }

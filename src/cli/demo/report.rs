@@ -23,11 +23,20 @@ impl Show {
     pub(super) fn start(total: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total as u64);
-            let style = ProgressStyle::with_template("{elapsed:>4} [{bar:32}] {pos}/{len} final  {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+            let style =
+                ProgressStyle::with_template("{elapsed:>4} [{bar:32}] {pos}/{len} final  {msg}");
+            bar.set_style(
+                style
+                    .unwrap_or_else(|_| ProgressStyle::default_bar())
+                    .progress_chars("=> "),
+            );
             bar
         });
-        Self { bar, last_line: None, total }
+        Self {
+            bar,
+            last_line: None,
+            total,
+        }
     }
 
     /// Says that something happened.
@@ -40,14 +49,20 @@ impl Show {
 
     pub(super) fn update(&mut self, sent: usize, counts: &Counts) {
         let finals = ended(counts);
-        let by_status: Vec<String> = counts.iter().map(|(status, count)| format!("{status} {count}")).collect();
+        let by_status: Vec<String> = counts
+            .iter()
+            .map(|(status, count)| format!("{status} {count}"))
+            .collect();
         let text = format!("sent {sent}  {}", by_status.join("  "));
         match &self.bar {
             Some(bar) => {
                 bar.set_position(finals as u64);
                 bar.set_message(text);
             }
-            None if self.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) => {
+            None if self
+                .last_line
+                .is_none_or(|last| last.elapsed() >= LINE_EVERY) =>
+            {
                 self.last_line = Some(Instant::now());
                 eprintln!("{finals}/{} final  {text}", self.total);
             }
@@ -64,7 +79,10 @@ impl Show {
 
 /// How many have an outcome.
 pub(super) fn ended(counts: &Counts) -> usize {
-    ["completed", "declined", "failed"].iter().filter_map(|status| counts.get(*status)).sum()
+    ["completed", "declined", "failed"]
+        .iter()
+        .filter_map(|status| counts.get(*status))
+        .sum()
 }
 
 /// One object on stdout.
@@ -91,7 +109,10 @@ pub(super) fn print_table(verdict: &Verdict, restarts: u32, took: Duration) -> a
         ("wrong", verdict.wrong.to_string()),
         ("told", format!("{told} of {}", verdict.r#final)),
         ("killed and restarted", restarts.to_string()),
-        ("inquiries", format!("{} ({per:.2} per transaction)", verdict.inquiries)),
+        (
+            "inquiries",
+            format!("{} ({per:.2} per transaction)", verdict.inquiries),
+        ),
         (
             "time to final",
             format!(
@@ -99,7 +120,10 @@ pub(super) fn print_table(verdict: &Verdict, restarts: u32, took: Duration) -> a
                 verdict.mean_to_final_s, verdict.p50_to_final_s, verdict.p95_to_final_s
             ),
         ),
-        ("floor of an oracle", format!("mean {:.2} s, for the same draws", verdict.floor_mean_s)),
+        (
+            "floor of an oracle",
+            format!("mean {:.2} s, for the same draws", verdict.floor_mean_s),
+        ),
     ];
     for (name, value) in rows {
         writeln!(out, "  {name:<22}{value}")?;
@@ -107,7 +131,11 @@ pub(super) fn print_table(verdict: &Verdict, restarts: u32, took: Duration) -> a
     for finding in &verdict.findings {
         writeln!(out, "  ! {finding}")?;
     }
-    let judgement = if verdict.is_clean() { "nothing lost, doubled, wrong or untold" } else { "THE AUDIT FAILED" };
+    let judgement = if verdict.is_clean() {
+        "nothing lost, doubled, wrong or untold"
+    } else {
+        "THE AUDIT FAILED"
+    };
     writeln!(out, "{judgement} ({:.0} s)", took.as_secs_f64())?;
     Ok(())
 }

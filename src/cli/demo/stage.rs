@@ -45,20 +45,50 @@ impl Stage {
     /// # Errors
     /// Which of them did not start, and where its log is.
     pub async fn set(program: PathBuf, time_scale: f64, seed: u64) -> anyhow::Result<Self> {
-        let directory = std::env::temp_dir().join(format!("teller-demo-{}", uuid::Uuid::now_v7().simple()));
-        std::fs::create_dir_all(&directory).with_context(|| format!("{} can't be made", directory.display()))?;
+        let directory =
+            std::env::temp_dir().join(format!("teller-demo-{}", uuid::Uuid::now_v7().simple()));
+        std::fs::create_dir_all(&directory)
+            .with_context(|| format!("{} can't be made", directory.display()))?;
         let address = free_address()?;
         let teller_url = format!("http://{address}");
         let limit = INQUIRY_BUDGET_PER_S * STATUS_LIMIT_HEADROOM;
         let (scale, seed, limit) = (time_scale.to_string(), seed.to_string(), limit.to_string());
-        let provider = ["mock-provider", "--port", "0", "--time-scale", &scale, "--seed", &seed, "--status-limit", &limit];
+        let provider = [
+            "mock-provider",
+            "--port",
+            "0",
+            "--time-scale",
+            &scale,
+            "--seed",
+            &seed,
+            "--status-limit",
+            &limit,
+        ];
         let (provider, provider_url) = start(&program, &directory, "provider", provider).await?;
-        let app = ["mock-provider", "app", "--port", "0", "--teller", &teller_url];
+        let app = [
+            "mock-provider",
+            "app",
+            "--port",
+            "0",
+            "--teller",
+            &teller_url,
+        ];
         let (app, app_url) = start(&program, &directory, "app", app).await?;
         std::fs::write(directory.join("reference.toml"), PROFILE)?;
-        std::fs::write(directory.join("teller.toml"), configuration(&address, time_scale, &provider_url, &app_url))?;
-        let mut stage =
-            Self { directory, program, teller: None, _provider: provider, _app: app, teller_url, provider_url, app_url };
+        std::fs::write(
+            directory.join("teller.toml"),
+            configuration(&address, time_scale, &provider_url, &app_url),
+        )?;
+        let mut stage = Self {
+            directory,
+            program,
+            teller: None,
+            _provider: provider,
+            _app: app,
+            teller_url,
+            provider_url,
+            app_url,
+        };
         stage.start_teller().await?;
         Ok(stage)
     }
@@ -69,7 +99,11 @@ impl Stage {
     /// When it does not listen in time.
     pub async fn start_teller(&mut self) -> anyhow::Result<()> {
         let config = self.directory.join("teller.toml");
-        let arguments = [OsStr::new("serve"), OsStr::new("--config"), config.as_os_str()];
+        let arguments = [
+            OsStr::new("serve"),
+            OsStr::new("--config"),
+            config.as_os_str(),
+        ];
         let (teller, _) = start(&self.program, &self.directory, "teller", arguments).await?;
         self.teller = Some(teller);
         Ok(())
@@ -90,7 +124,9 @@ impl Stage {
     /// Whether teller still runs.
     #[must_use]
     pub fn teller_runs(&mut self) -> bool {
-        self.teller.as_mut().is_some_and(|teller| matches!(teller.try_wait(), Ok(None)))
+        self.teller
+            .as_mut()
+            .is_some_and(|teller| matches!(teller.try_wait(), Ok(None)))
     }
 
     /// Where the logs, the configuration and the journal are.
@@ -115,11 +151,19 @@ impl Stage {
 /// The words that the demo's configuration gives to the app.
 #[must_use]
 pub fn words() -> Words {
-    Words { completed: "accepted".to_owned(), declined: "declined".to_owned(), failed: "not_executed".to_owned() }
+    Words {
+        completed: "accepted".to_owned(),
+        declined: "declined".to_owned(),
+        failed: "not_executed".to_owned(),
+    }
 }
 
 fn configuration(address: &str, time_scale: f64, provider_url: &str, app_url: &str) -> String {
-    let Words { completed, declined, failed } = words();
+    let Words {
+        completed,
+        declined,
+        failed,
+    } = words();
     format!(
         r#"listen = "{address}"
 data_dir = "data"
@@ -164,7 +208,10 @@ async fn start<S: AsRef<OsStr>>(
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("{name} can't be started"))?;
-    let stdout = child.stdout.take().context("the child's stdout was asked for as a pipe")?;
+    let stdout = child
+        .stdout
+        .take()
+        .context("the child's stdout was asked for as a pipe")?;
     let mut lines = BufReader::new(stdout).lines();
     let said = tokio::time::timeout(START_DEADLINE, async {
         while let Some(line) = lines.next_line().await? {
@@ -174,6 +221,8 @@ async fn start<S: AsRef<OsStr>>(
         }
         bail!("{name} stopped before it listened; see {}", log.display())
     });
-    let url = said.await.with_context(|| format!("{name} did not start in time; see {}", log.display()))??;
+    let url = said
+        .await
+        .with_context(|| format!("{name} did not start in time; see {}", log.display()))??;
     Ok((child, url))
 }

@@ -59,7 +59,7 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
             } else {
                 // Money has moved, and the attempt that is out may move it again: a person has to look,
                 // whatever becomes of that one.
-                let conflict = later_attempt_decides(&step.next, claim).then(|| Conflict {
+                let conflict = later_attempt_decides(&step.next, claim).then_some(Conflict {
                     kind: ConflictKind::MayBeExecutedTwice,
                     source: claim.source,
                     attempt: claim.attempt,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use teller::adapters::journal::memory::MemoryJournal;
 use teller::ports::{
-    Append, AppendError, Binding, Committed, Journal, JournalError, JournalHealth, ListQuery, OpenPage,
-    Page, Promise, Unmatched,
+    Append, AppendError, Binding, Committed, Journal, JournalError, JournalHealth, ListQuery,
+    OpenPage, Page, Promise, Unmatched,
 };
 use teller::transaction::{Key, Record, TransactionId};
 

@@ -23,8 +23,8 @@ pub(super) fn bound_to(
     archive: &Connection,
     derived: &Key,
 ) -> Result<Option<TransactionId>, JournalError> {
-    let bound: Option<String> = read(archive, derived)
-        .map_err(|error| JournalError(format!("archive.db: {error}")))?;
+    let bound: Option<String> =
+        read(archive, derived).map_err(|error| JournalError(format!("archive.db: {error}")))?;
     bound
         .map(|id| Uuid::try_parse(&id).map(TransactionId))
         .transpose()
@@ -39,10 +39,9 @@ pub(super) fn is_bound(archive: &Connection, derived: &Key) -> rusqlite::Result<
 fn read(archive: &Connection, derived: &Key) -> rusqlite::Result<Option<String>> {
     archive
         .prepare_cached("SELECT bound_to FROM bindings WHERE id = ?1 AND app = ?2")?
-        .query_row(
-            (derived.id.to_string(), derived.app.as_str()),
-            |row| row.get(0),
-        )
+        .query_row((derived.id.to_string(), derived.app.as_str()), |row| {
+            row.get(0)
+        })
         .optional()
 }
 

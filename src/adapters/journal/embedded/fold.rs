@@ -93,11 +93,7 @@ fn state_json(state: State) -> String {
     serde_json::to_string(&state).expect("a state is a small tree of text and numbers")
 }
 
-fn insert(
-    archive: &Connection,
-    key: &Key,
-    change: &Change,
-) -> rusqlite::Result<usize> {
+fn insert(archive: &Connection, key: &Key, change: &Change) -> rusqlite::Result<usize> {
     let summary = &change.summary;
     let mut buffer = Uuid::encode_buffer();
     let id: &str = key.id.0.hyphenated().encode_lower(&mut buffer);
@@ -128,11 +124,7 @@ fn insert(
         ])
 }
 
-fn update(
-    archive: &Connection,
-    key: &Key,
-    change: &Change,
-) -> rusqlite::Result<usize> {
+fn update(archive: &Connection, key: &Key, change: &Change) -> rusqlite::Result<usize> {
     let summary = &change.summary;
     let mut buffer = Uuid::encode_buffer();
     let id: &str = key.id.0.hyphenated().encode_lower(&mut buffer);

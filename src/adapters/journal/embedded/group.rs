@@ -67,11 +67,7 @@ impl Group {
     }
 
     /// The next group of the log after `folded`.
-    pub(super) fn of_log(
-        log: &Connection,
-        folded: u64,
-        committed: u64,
-    ) -> Result<Self, FoldError> {
+    pub(super) fn of_log(log: &Connection, folded: u64, committed: u64) -> Result<Self, FoldError> {
         let mut statement = log.prepare_cached(
             "SELECT seq, kind, app, id, version, at, summary, records FROM log \
              WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3",

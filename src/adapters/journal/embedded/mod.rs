@@ -60,8 +60,8 @@ use self::schema::{ARCHIVE, JOURNAL};
 use self::shared::Shared;
 use self::writer::{Message, Writer};
 use crate::ports::{
-    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth, ListQuery,
-    OpenPage, Page, Promise, Unmatched,
+    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth,
+    ListQuery, OpenPage, Page, Promise, Unmatched,
 };
 use crate::transaction::{Key, Record, TransactionId};
 

@@ -83,16 +83,14 @@ pub(super) fn list(
     let limit = query.limit.clamp(1, MAX_LIST_ROWS);
     let (sql, mut values) = list_sql(query);
     values.push(one_more(limit));
-    let rows = select(archive, &sql, values, |row| {
-        summary(row).map_err(sqlite)
-    })?;
+    let rows = select(archive, &sql, values, |row| summary(row).map_err(sqlite))?;
     let (rows, next) = page(rows, limit);
     Ok(Page { rows, next, as_of })
 }
 
 fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
     let key = Key {
-        app: parsed(row, 1, |text| AppId::parse(text))?,
+        app: parsed(row, 1, AppId::parse)?,
         id: TransactionId(parsed(row, 2, Uuid::try_parse)?),
     };
     let state: State = parsed(row, 4, |text| serde_json::from_str(text))?;
@@ -124,8 +122,9 @@ fn parsed<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> rusqlite::Result<T> {
     let value = row.get_ref(column)?;
-    parse(value.as_str()?)
-        .map_err(|why| rusqlite::Error::FromSqlConversionFailure(column, value.data_type(), why.into()))
+    parse(value.as_str()?).map_err(|why| {
+        rusqlite::Error::FromSqlConversionFailure(column, value.data_type(), why.into())
+    })
 }
 
 /// The statement of a list and its values, but for the last one, the number of rows. It goes by the
@@ -140,8 +139,6 @@ pub(super) fn list_sql(query: &ListQuery) -> (String, Vec<Value>) {
         "needs_review"
     } else if rare {
         "status"
-    } else if query.app.is_some() {
-        "app"
     } else if query.provider.is_some() {
         "provider"
     } else {

@@ -53,7 +53,9 @@ impl Readers {
         read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (answer, answered) = oneshot::channel();
-        self.submit(Box::new(move |connection| drop(answer.send(read(connection)))))?;
+        self.submit(Box::new(move |connection| {
+            drop(answer.send(read(connection)))
+        }))?;
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 
@@ -63,7 +65,9 @@ impl Readers {
         read: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (answer, answered) = sync_channel(1);
-        self.submit(Box::new(move |connection| drop(answer.send(read(connection)))))?;
+        self.submit(Box::new(move |connection| {
+            drop(answer.send(read(connection)))
+        }))?;
         answered.recv().unwrap_or_else(|_| Err(stopped()))
     }
 

@@ -74,8 +74,6 @@ pub(super) const ARCHIVE: Database = Database {
         CREATE INDEX transactions_in_review ON transactions (needs_review) WHERE needs_review = 1;
         -- What is pending, declined, failed?
         CREATE INDEX transactions_by_status ON transactions (status);
-        -- What did this app ask for?
-        CREATE INDEX transactions_by_app ON transactions (app);
         -- What went to this provider?
         CREATE INDEX transactions_by_provider ON transactions (provider);
         CREATE TABLE inbox (

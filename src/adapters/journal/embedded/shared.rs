@@ -254,7 +254,9 @@ impl Shared {
         let mut handover = locked(&self.handover);
         // What the keeper has read from the log meanwhile is of no use here any more.
         let stale = (folded + 1).saturating_sub(handover.first);
-        let stale = usize::try_from(stale).unwrap_or(usize::MAX).min(handover.rows.len());
+        let stale = usize::try_from(stale)
+            .unwrap_or(usize::MAX)
+            .min(handover.rows.len());
         handover.take(stale).for_each(drop);
         if handover.rows.is_empty() || handover.first != folded + 1 {
             return None;

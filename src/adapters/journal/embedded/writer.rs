@@ -242,16 +242,7 @@ pub(super) fn write_started(log: &Connection, sequence: u64, at: String) -> rusq
     let summary = concat!(r#"{"release":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
     log.execute(
         INSERT,
-        (
-            integer(sequence),
-            STARTED,
-            "",
-            process,
-            0,
-            at,
-            summary,
-            "",
-        ),
+        (integer(sequence), STARTED, "", process, 0, at, summary, ""),
     )?;
     Ok(())
 }

@@ -246,7 +246,7 @@ async fn each_list_goes_by_its_index() {
                 app: some(),
                 ..all()
             },
-            "transactions_by_app",
+            "transactions_by_status",
         ),
         (
             ListQuery {
@@ -254,7 +254,7 @@ async fn each_list_goes_by_its_index() {
                 provider: some(),
                 ..all()
             },
-            "transactions_by_app",
+            "transactions_by_provider",
         ),
         (
             ListQuery {
