@@ -10,6 +10,7 @@ use super::transactions::{LIST_MAX, cursor, limit, page, within};
 use super::view::{self, View};
 use super::{Doors, Problem, body, intake};
 use crate::actors::messages::Acted;
+use crate::actors::router::Unanswered;
 use crate::actors::status::ActorStatus;
 use crate::ports::ListQuery;
 use crate::transaction::{Act, Command, Key, Outcome};
@@ -72,8 +73,12 @@ pub(super) async fn actors(
         .flatten();
     let mut data: Vec<Box<ActorStatus>> = Vec::with_capacity(keys.len());
     for key in keys {
-        // One that left memory meanwhile is no longer an answer to the question.
-        data.extend(router.inspect(key).await?.filter(|status| status.resident));
+        // One that left memory, or was interrupted, meanwhile is no longer an answer to the question.
+        match router.inspect(key).await {
+            Ok(status) => data.extend(status.filter(|status| status.resident)),
+            Err(Unanswered::Interrupted) => {}
+            Err(unanswered) => return Err(unanswered.into()),
+        }
     }
     let shards = router.shard_statuses().await;
     Ok(HttpResponse::Ok().json(json!({

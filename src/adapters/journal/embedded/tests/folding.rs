@@ -49,8 +49,8 @@ async fn several_steps_in_one_fold_are_joined_too() {
             },
         )
         .expect("one row");
-    let completed = || "completed".to_owned();
-    assert_eq!(row, (2, 4, completed(), completed(), false));
+    let (status, state) = ("completed".to_owned(), r#"{"name":"completed"}"#.to_owned());
+    assert_eq!(row, (2, 4, status, state, false));
 }
 
 /// A load of what is in the tail doesn't wait for the next fold's time: it asks for one.
@@ -140,7 +140,7 @@ async fn the_logs_wal_is_brought_over_and_begun_again() {
         }
         before
     };
-    let largest = tokio::time::timeout(super::super::FOLD_WAIT, begun_again)
+    let largest = tokio::time::timeout(super::super::port::FOLD_WAIT, begun_again)
         .await
         .expect("begun again");
     assert!(largest > 16 << 20, "only when it is worth while: {largest}");

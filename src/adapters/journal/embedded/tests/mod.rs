@@ -49,7 +49,7 @@ async fn load(journal: &EmbeddedJournal, key: &Key) -> Option<Vec<Record>> {
 /// Waits until everything committed so far is in the archive.
 async fn folded(journal: &EmbeddedJournal) {
     let committed = journal.stats().committed_through;
-    super::wait_for_fold(&journal.shared, committed)
+    super::port::wait_for_fold(&journal.shared, committed)
         .await
         .expect("a fold");
 }
