@@ -123,6 +123,12 @@ impl Application {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
         }
         let handle = server.handle();
+        if config.time_scale > 1.0 {
+            tracing::warn!(
+                time_scale = config.time_scale,
+                "a rehearsal: ghost windows are shortened, never use this with a real provider"
+            );
+        }
         tracing::info!(%address, %public_url, data_dir = %config.data_dir.display(), "listening");
         let (failed, close, drain_timeout) = (open.failed, open.close, config.drain_timeout);
         Ok(Self {
