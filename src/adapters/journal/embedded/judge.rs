@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::super::MAX_UNMATCHED_PER_PROVIDER;
 use super::bindings;
 use super::entry::{Entry, Name, Pending, Rule};
+use super::filter::Filter;
 use super::schema::natural;
 use super::shared::Shared;
 use crate::ports::{AppendError, Expect};
@@ -27,6 +28,8 @@ pub(super) struct Judge {
     shared: Arc<Shared>,
     /// The writer's own view of the archive, for names that are not in the tail.
     archive: Connection,
+    /// What the archive surely lacks; `None` if that is not known.
+    filter: Option<Filter>,
     /// Unmatched webhooks kept, by provider.
     kept: HashMap<Arc<str>, u64>,
 }
@@ -38,9 +41,11 @@ impl Judge {
             .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
             .map(|row| row.map(|(provider, count)| (provider.into(), natural(count))))
             .collect::<Result<_, _>>()?;
+        let filter = Filter::over(&archive)?;
         Ok(Self {
             shared,
             archive,
+            filter,
             kept,
         })
     }
@@ -72,6 +77,7 @@ impl Judge {
                 ))),
             };
             if verdict == Verdict::Write {
+                self.remember(entry);
                 batch_so_far.insert(&entry.name, entry.version);
             }
             verdicts.push(verdict);
@@ -109,9 +115,29 @@ impl Judge {
         Verdict::Write
     }
 
+    /// Keeps the filter whole. A key whose commit then fails costs a look in vain, no more.
+    fn remember(&mut self, entry: &Entry) {
+        if entry.rule != Rule::Expects(Expect::Absent) {
+            return;
+        }
+        if let (Name::Transaction(key), Some(filter)) = (&entry.name, &mut self.filter) {
+            filter.add(key);
+        }
+        if self.filter.as_ref().is_some_and(Filter::is_full) {
+            self.filter = None;
+        }
+    }
+
     fn archived(&self, name: &Name) -> rusqlite::Result<Option<u64>> {
         match name {
             Name::Transaction(key) => {
+                if self
+                    .filter
+                    .as_ref()
+                    .is_some_and(|filter| !filter.may_hold(key))
+                {
+                    return Ok(None);
+                }
                 if self.shared.any_bound() && bindings::is_bound(&self.archive, key)? {
                     // A step that expects it absent is refused; one that expects a version can't be.
                     return Ok(Some(0));

@@ -22,6 +22,7 @@ mod checkpoint;
 mod disk;
 mod entry;
 mod files;
+mod filter;
 mod fold;
 mod group;
 mod judge;
