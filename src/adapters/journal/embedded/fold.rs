@@ -15,7 +15,7 @@ use super::schema::{integer, natural, set_watermark};
 use crate::transaction::{Key, State, Timestamp};
 
 /// Log rows in one group, at most.
-pub(super) const GROUP_ROWS: u64 = 64_000;
+pub(super) const GROUP_ROWS: u64 = 128_000;
 
 /// Why the log can't be folded.
 #[derive(Debug, thiserror::Error)]

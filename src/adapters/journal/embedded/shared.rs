@@ -27,12 +27,13 @@ use crate::clock::Clock;
 use crate::transaction::Timestamp;
 
 /// Log rows that make a fold worth while at once.
-pub(super) const FOLD_AT_ROWS: u64 = 32_000;
+pub(super) const FOLD_AT_ROWS: u64 = 100_000;
 /// From this many on it is worth while to wait longer: the larger a group, the fewer pages of the
 /// archive's index does each row cost.
 const FOLD_LATER_FROM_ROWS: u64 = 2_000;
-/// How much longer.
-const FOLD_LATER: Duration = Duration::from_millis(1_200);
+/// How much longer, at most. Under full load lists and the passivation of actors lag by this; a reader
+/// who needs a transaction's newest record has it folded at once.
+const FOLD_LATER: Duration = Duration::from_secs(4);
 /// How long fewer rows wait for company. Passivation and lists lag by about this.
 pub(super) const FOLD_AFTER: Duration = Duration::from_millis(300);
 /// Bytes of rows that may wait for the keeper in memory: one large group and what comes meanwhile.
