@@ -301,3 +301,30 @@ async fn drain(house: &House, drain_timeout: Duration) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn an_open_transaction_without_its_provider_refuses_the_start() {
+        let text = "[app]\nname = \"shop\"\n[[provider]]\nprofile = \"providers/reference.toml\"\n";
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("teller.toml");
+        let config =
+            Config::parse(text, &file, Overrides::default()).expect("a good configuration");
+        let refused = |open: &[&str]| {
+            let open: Vec<String> = open.iter().map(|&name| name.to_owned()).collect();
+            refuse_orphans(&open, &config).map_err(|error| error.to_string())
+        };
+        assert_eq!(refused(&[]), Ok(()));
+        assert_eq!(refused(&["reference"]), Ok(()));
+        let why = refused(&["reference", "gone"]).expect_err("nobody could ask about it");
+        assert!(
+            why.contains("\"gone\"") && why.contains("put its profile back"),
+            "{why}"
+        );
+    }
+}

@@ -114,7 +114,7 @@ pub struct Stats {
     pub trimmed_through: u64,
     /// Rows that wait to be folded.
     pub lag: u64,
-    /// Median time of an fsync of one page, measured at opening.
+    /// Time of an fsync of one page at its best, measured at opening.
     pub fsync: Duration,
 }
 
@@ -237,7 +237,7 @@ impl EmbeddedJournal {
         self.shared.watch_failure()
     }
 
-    /// The median time of an fsync in the data directory, measured at opening.
+    /// The time of an fsync in the data directory at its best, measured at opening.
     #[must_use]
     pub fn fsync_time(&self) -> Duration {
         self.fsync

@@ -294,3 +294,23 @@ async fn each_list_goes_by_its_index() {
         }
     }
 }
+
+/// What a start has to know before it may go on without a provider's profile.
+#[tokio::test]
+async fn the_providers_of_open_transactions_are_known_after_a_reopening() {
+    let dir = tempdir();
+    let journal = open(dir.path());
+    assert_eq!(journal.open_providers(), Ok(Vec::new()));
+    let (_, first) = Life::begin("shop", 1, "bank");
+    journal.append(first).await.expect("written");
+    for n in 2..=3 {
+        let (mut life, first) = Life::begin("shop", n, "till");
+        journal.append(first).await.expect("written");
+        let mut last = life.completed();
+        last.summary.open = false;
+        journal.append(last).await.expect("written");
+    }
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!(journal.open_providers(), Ok(vec!["bank".to_owned()]));
+}
