@@ -239,6 +239,9 @@ fn providers(config: &Config, public_url: &str, clock: Clock) -> anyhow::Result<
         let settings = Settings {
             public_url: public_url.to_owned(),
             base_url: provider.base_url.clone(),
+            environment: None,
+            settings: std::collections::BTreeMap::new(),
+            secrets: std::collections::BTreeMap::new(),
             token_secrets: secrets.clone(),
             time_scale: config.time_scale,
             notify: config

@@ -307,21 +307,55 @@ pub struct InquiryResult {
 /// A webhook as it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct IncomingWebhook<'a> {
+    /// `POST` or `PUT`.
+    pub method: &'a str,
+    /// The absolute URL that it was sent to, as the provider knows it.
+    pub url: &'a str,
     /// The token in its URL, if there is one.
     pub token: Option<&'a str>,
+    /// Every header line in order, names in small letters.
+    pub headers: &'a [(&'a str, &'a [u8])],
     /// The raw bytes of its body.
     pub body: &'a [u8],
 }
 
-/// What a webhook turned out to be.
+impl<'a> IncomingWebhook<'a> {
+    /// The first header with this name, which is in small letters.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        let mut lines = self.headers.iter();
+        lines.find(|(one, _)| *one == name).map(|(_, value)| *value)
+    }
+}
+
+/// What a webhook turned out to hold: nothing at all, if it is about something else.
 #[derive(Clone, PartialEq, Debug)]
-pub enum WebhookReading {
+pub struct WebhookReading {
+    /// Its events. A batch has several; all of them are made durable, or the webhook is not
+    /// acknowledged.
+    pub events: Vec<WebhookEvent>,
+    /// What the provider wants to hear once that is so.
+    pub acknowledgement: Acknowledgement,
+}
+
+/// The answer to a webhook that was taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Acknowledgement {
+    /// A 2xx status.
+    pub status: u16,
+    /// Of the body.
+    pub content_type: String,
+    /// Empty for none.
+    pub body: String,
+}
+
+/// One event.
+#[derive(Clone, PartialEq, Debug)]
+pub enum WebhookEvent {
     /// It is trusted.
     Evidence {
-        /// The transaction that it speaks of.
-        key: Key,
-        /// The attempt that it names, if it names one.
-        attempt: Option<u32>,
+        /// Whom it speaks of.
+        subject: Subject,
         /// What makes it the same event.
         event_id: String,
         /// What it says.
@@ -329,15 +363,51 @@ pub enum WebhookReading {
     },
     /// Nobody vouches for it: a reason to ask about this transaction, at most.
     Hint {
-        /// The transaction that it claims to speak of.
+        /// Whom it claims to speak of.
+        subject: Subject,
+    },
+}
+
+/// Whom a webhook speaks of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// An attempt that teller itself has named, by a token that only it can make.
+    Attempt {
+        /// The transaction.
+        key: Key,
+        /// The attempt.
+        attempt: u32,
+    },
+    /// The reference that teller gave. Whose it is has to be looked up where there are several apps.
+    Ours {
+        /// The transaction's id.
         id: TransactionId,
+        /// The attempt, where the reference tells.
+        attempt: Option<u32>,
+    },
+    /// The provider's own reference.
+    Theirs {
+        /// As it stood there.
+        reference: String,
     },
 }
 
 /// Why a webhook was not taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum WebhookRejected {
-    /// Not JSON, or without what the profile reads from it.
+    /// The provider sends none.
+    #[error("this provider's profile expects no webhooks")]
+    NoneExpected,
+    /// The profile expects another method.
+    #[error("this provider's webhooks come with another method")]
+    Method,
+    /// It is of another media type than this one.
+    #[error("this provider's webhooks are {0}")]
+    MediaType(&'static str),
+    /// The signature is missing, wrong or stale.
+    #[error("the signature doesn't hold: {0}")]
+    NotSigned(String),
+    /// Not in the form that the profile describes, or without what it reads from it.
     #[error("{0}")]
     Unreadable(String),
 }

@@ -21,6 +21,9 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
                 .clone()
                 .unwrap_or_else(|| format!("http://{}", config.listen)),
             base_url: provider.base_url.clone(),
+            environment: None,
+            settings: std::collections::BTreeMap::new(),
+            secrets: std::collections::BTreeMap::new(),
             token_secrets: vec![Secret::new("only to check that the profile can be set up")],
             time_scale: config.time_scale,
             notify: config

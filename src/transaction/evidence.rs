@@ -136,6 +136,22 @@ pub struct Report {
     /// The provider's own reference, where it gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_reference: Option<String>,
+    /// TEMP
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<ReportedAmount>,
+}
+
+/// TEMP
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedAmount {
+    /// TEMP
+    Read(super::request::Amount),
+    /// TEMP
+    Unreadable {
+        /// TEMP
+        text: String,
+    },
 }
 
 impl Report {
@@ -146,6 +162,7 @@ impl Report {
             finding,
             word: None,
             provider_reference: None,
+            amount: None,
         }
     }
 }

@@ -31,12 +31,15 @@ mod timers;
 pub use apply::CorruptHistory;
 pub use decide::{Acceptance, Decision, Ignored, Refusal, accept, decide};
 pub use event::{Act, Command, DeliveryResult, Effect, Event};
-pub use evidence::{Conflict, ConflictKind, Finding, Outcome, Report, Resolution, Source};
+pub use evidence::{
+    Conflict, ConflictKind, Finding, Outcome, Report, ReportedAmount, Resolution, Source,
+};
 pub use identity::{
     AppId, Key, PARTITIONS, PayloadHash, TransactionId, id_from_idempotency_key, notification_id,
 };
 pub use policy::{
-    MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_INQUIRIES, NotifyPolicy, OnAbsence, Policy,
+    Inquiries, MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_INQUIRIES, NotifyPolicy, OnAbsence,
+    Policy, Way,
 };
 pub use record::{AttemptFate, DeliveryRecord, Fact, RECORD_FORMAT, Record};
 pub use request::{Amount, GhostWindow, Intent, Rendered, Request};

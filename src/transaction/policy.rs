@@ -24,6 +24,8 @@ pub struct Policy {
     /// Whether, and for how long after an attempt's start, sending the same reference again is
     /// idempotent at the provider (law 2). `None`: never.
     pub resend_safe_for: Option<Duration>,
+    /// TEMP
+    pub inquiry: Inquiries,
     /// Equal gaps between the failure and the end of the ghost window, an inquiry at the end of each.
     pub inquiry_gaps: u32,
     /// Waits between inquiries while the provider says "pending", or has no window; the last repeats.
@@ -97,4 +99,23 @@ impl NotifyPolicy {
         let spread = 1.0 + self.jitter * (2.0 * key.jitter(delivery.wrapping_add(1000)) - 1.0);
         Some(wait.mul_f64(spread.max(0.0)))
     }
+}
+
+/// TEMP
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Inquiries {
+    /// TEMP
+    pub with_reference: Way,
+    /// TEMP
+    pub without_reference: Way,
+}
+/// TEMP
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// TEMP
+    Ask,
+    /// TEMP
+    Resend,
+    /// TEMP
+    Never,
 }

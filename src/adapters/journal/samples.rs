@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::ports::{Append, Expect, Summary, Unmatched};
 use crate::transaction::{
-    Acceptance, AppId, Decision, Event, Finding, Intent, Key, Mono, Now, OnAbsence, PayloadHash,
-    Policy, Record, Rendered, Report, Request, Timestamp, Transaction, TransactionId, accept,
-    decide,
+    Acceptance, AppId, Decision, Event, Finding, Inquiries, Intent, Key, Mono, Now, OnAbsence,
+    PayloadHash, Policy, Record, Rendered, Report, Request, Timestamp, Transaction, TransactionId,
+    Way, accept, decide,
 };
 
 /// A transaction on its way, and all the records that it has had.
@@ -144,6 +144,10 @@ fn policy() -> Policy {
         ghost_window: Some(minute),
         ghost_margin: Duration::from_secs(1),
         resend_safe_for: None,
+        inquiry: Inquiries {
+            with_reference: Way::Ask,
+            without_reference: Way::Ask,
+        },
         inquiry_gaps: 3,
         pending_ladder: vec![minute],
         retry_ladder: vec![minute],

@@ -62,7 +62,8 @@ impl TemplateForm {
             Escape::Percent
         };
         let mut templates = Templates::new();
-        let body = templates.add("notify.body", body, escape, &NAMES)?;
+        let known = NAMES.map(str::to_owned);
+        let body = templates.add("notify.body", body, escape, &known)?;
         Ok(Self {
             templates,
             body,

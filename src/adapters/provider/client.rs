@@ -84,9 +84,10 @@ impl Answer {
     }
 }
 
-/// The request that `rendered` describes.
+/// The request that `rendered` describes, with what proves who sends it.
 pub(super) fn request(
     rendered: &Rendered,
+    credentials: HeaderMap,
     body: Option<Body>,
     traceparent: Option<&str>,
     time_out: Duration,
@@ -104,6 +105,7 @@ pub(super) fn request(
             .map_err(|_| unsendable("it has a header with an illegal value"))?;
         headers.append(name, value);
     }
+    headers.extend(credentials);
     // A trace that can't be passed on is no reason not to pay.
     if let Some(value) = traceparent.and_then(|text| HeaderValue::from_str(text).ok()) {
         headers.insert("traceparent", value);

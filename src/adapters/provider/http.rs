@@ -4,24 +4,29 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::auth::{Credentials, Ready, Secrets, TokenUsed};
 use super::client::{self, ClientSettings};
 use super::duration::TimeScale;
-use super::forms::AttemptNames;
+use super::forms::{self, AttemptNames, BodyKind, Subject};
 use super::numbers;
 use super::problem::ProfileProblem;
-use super::profile::{BaseUrl, Profile, Trust};
+use super::profile::{BaseUrl, Profile};
 use super::secret::Secret;
 use super::sent::ProbedBody;
 use super::transport::{self, Call, Failure};
-use super::{interpret, token, webhook};
+use super::webhook::{self, Reader};
+use super::{interpret, token};
 use crate::clock::Clock;
 use crate::ports::{
     IncomingWebhook, InquiryResult, Limits, Promise, Provider, SubmissionResult, WebhookReading,
     WebhookRejected,
 };
 use crate::transaction::{
-    Attempt, Finding, GhostWindow, Intent, Key, NotifyPolicy, Policy, Rendered, Report, Request,
+    Attempt, GhostWindow, Intent, Key, NotifyPolicy, Policy, Rendered, Report, Request,
 };
+
+/// The status by which a provider says that it doesn't take the credentials.
+const UNAUTHORIZED: u16 = 401;
 
 /// What a profile needs from its surroundings.
 #[derive(Clone, Debug)]
@@ -30,6 +35,12 @@ pub struct Settings {
     pub public_url: String,
     /// Replaces the profile's `base_url`.
     pub base_url: Option<String>,
+    /// Which of the profile's addresses, `sandbox` or `live`, where it has two.
+    pub environment: Option<String>,
+    /// The profile's settings, by name.
+    pub settings: forms::Settings,
+    /// The profile's secrets, by name; of each the valid ones, the newest first.
+    pub secrets: Secrets,
     /// For the tokens in webhook URLs: the first signs, all verify.
     pub token_secrets: Vec<Secret>,
     /// How much faster than the profile says time runs: every duration is divided and every rate
@@ -48,6 +59,8 @@ struct Inner {
     profile: Profile,
     base_url: BaseUrl,
     public_url: BaseUrl,
+    credentials: Credentials,
+    reader: Reader,
     token_secrets: Vec<Secret>,
     scale: TimeScale,
     policy: Policy,
@@ -68,14 +81,23 @@ impl HttpProvider {
         let whole = |what: String| ProfileProblem::whole(&origin, what);
         let scale = TimeScale::new(settings.time_scale).map_err(whole)?;
         let base_url = match &settings.base_url {
-            Some(text) => {
-                BaseUrl::parse(text).map_err(|what| whole(format!("base_url: {what}")))?
-            }
-            None => profile.file.base_url.clone(),
+            Some(text) => BaseUrl::parse(text),
+            None => profile.file.base_url.choose(settings.environment.as_deref()),
         };
+        let base_url = base_url.map_err(|what| whole(format!("base_url: {what}")))?;
         let public_url = BaseUrl::parse(&settings.public_url)
             .map_err(|what| whole(format!("public_url: {what}")))?;
         check_secrets(&profile, &settings.token_secrets).map_err(whole)?;
+        let credentials = Credentials::new(
+            &profile,
+            &base_url,
+            settings.settings,
+            settings.secrets,
+            scale,
+            clock,
+        )?;
+        let reader = Reader::new(&profile, &credentials, settings.token_secrets.clone())
+            .map_err(whole)?;
         let limits = numbers::limits(&profile.file, scale);
         let make = |connect_time_out, at_once| {
             client::client(ClientSettings {
@@ -94,6 +116,8 @@ impl HttpProvider {
         Ok(Self(Arc::new(Inner {
             policy: numbers::policy(&profile.file, scale, settings.notify),
             token_secrets: settings.token_secrets,
+            credentials,
+            reader,
             profile,
             base_url,
             public_url,
@@ -108,12 +132,7 @@ impl HttpProvider {
 
 /// Tokens that anybody could make would make everybody's word evidence.
 fn check_secrets(profile: &Profile, secrets: &[Secret]) -> Result<(), String> {
-    let trusts_tokens = profile
-        .file
-        .webhook
-        .as_ref()
-        .is_some_and(|webhook| webhook.trust == Trust::Token);
-    if trusts_tokens && secrets.is_empty() {
+    if webhook::needs_token_secret(profile) && secrets.is_empty() {
         return Err("webhooks are trusted by token, so a token secret is needed".to_owned());
     }
     match secrets
@@ -143,25 +162,58 @@ impl Inner {
         }
     }
 
-    async fn submit(&self, intent: &Intent, traceparent: Option<String>) -> SubmissionResult {
-        let rendered = &intent.request;
-        if rendered.body.is_empty() {
-            // Without a body nobody could tell afterwards whether it had left.
-            let failure = Failure::Unsendable("it has no body".to_owned());
-            return unsent(transport::finding(Call::Submission, &failure, false));
+    fn subject<'a>(
+        &'a self,
+        key: &'a Key,
+        request: &'a Request,
+        attempt: AttemptNames<'a>,
+    ) -> Subject<'a> {
+        Subject {
+            key,
+            request,
+            attempt,
+            settings: self.credentials.settings(),
+            now: self.clock.now().wall,
         }
+    }
+
+    async fn submit(&self, intent: &Intent, traceparent: Option<String>) -> SubmissionResult {
+        let unsent = |failure: &Failure| SubmissionResult {
+            sent_at: None,
+            report: Report::bare(transport::finding(Call::Submission, failure, false)),
+        };
+        if intent.request.body.is_empty() {
+            // Without a body nobody could tell afterwards whether it had left.
+            return unsent(&Failure::Unsendable("it has no body".to_owned()));
+        }
+        let kind = self.profile.forms.body_kind(true, true);
+        let prepared = self.prepare(&intent.request, kind).await;
+        let ready = match prepared {
+            Ok(ready) => ready,
+            Err(failure) => return unsent(&failure),
+        };
         let time_out = self.scale.duration(self.profile.file.submit.time_out.0);
-        let bytes = Bytes::from(rendered.body.clone());
+        let bytes = Bytes::from(ready.request.body.clone());
         let (body, probe) = ProbedBody::new(bytes, self.clock);
         let body = Some(reqwest::Body::wrap(body));
-        let request = match client::request(rendered, body, traceparent.as_deref(), time_out) {
+        let request = client::request(
+            &ready.request,
+            ready.headers,
+            body,
+            traceparent.as_deref(),
+            time_out,
+        );
+        let request = match request {
             Ok(request) => request,
-            Err(failure) => return unsent(transport::finding(Call::Submission, &failure, false)),
+            Err(failure) => return unsent(&failure),
         };
         let called = client::call(&self.submissions, request, self.clock).await;
         let sent_at = probe.sent_at();
         let report = match called {
-            Ok(answer) => interpret::submission(&self.profile.file.submit, &answer.at(self.scale)),
+            Ok(answer) => {
+                self.look_at_token(&answer, ready.token);
+                interpret::submission(&self.profile.file.submit, &answer.at(self.scale)).report
+            }
             Err(failure) => Report::bare(transport::finding(
                 Call::Submission,
                 &failure,
@@ -174,30 +226,61 @@ impl Inner {
     async fn inquire(
         &self,
         rendered: Result<Rendered, String>,
+        reference_known: bool,
         traceparent: Option<String>,
     ) -> InquiryResult {
-        let time_out = self.scale.duration(self.profile.file.inquiry.time_out.0);
+        let rules = self.profile.file.inquiry_for(reference_known);
+        let kind = self.profile.forms.body_kind(false, reference_known);
+        let time_out = self.scale.duration(rules.time_out.0);
+        let ready = match rendered {
+            Ok(rendered) => self.prepare(&rendered, kind).await,
+            Err(what) => Err(Failure::Unsendable(what)),
+        };
         // Before anything leaves: what proves absence must not have been asked too early.
         let sent_at = self.clock.mono();
-        let called = match rendered
-            .map_err(Failure::Unsendable)
-            .and_then(|rendered| client::request(&rendered, None, traceparent.as_deref(), time_out))
-        {
-            Ok(request) => client::call(&self.inquiries, request, self.clock).await,
+        let called = match ready {
+            Ok(ready) => {
+                let body = Some(&ready.request.body).filter(|body| !body.is_empty());
+                let body = body.map(|body| reqwest::Body::from(body.clone()));
+                let request = client::request(
+                    &ready.request,
+                    ready.headers,
+                    body,
+                    traceparent.as_deref(),
+                    time_out,
+                );
+                match request {
+                    Ok(request) => {
+                        let called = client::call(&self.inquiries, request, self.clock).await;
+                        if let Ok(answer) = &called {
+                            self.look_at_token(answer, ready.token);
+                        }
+                        called
+                    }
+                    Err(failure) => Err(failure),
+                }
+            }
             Err(failure) => Err(failure),
         };
         let report = match called {
-            Ok(answer) => interpret::inquiry(&self.profile.file.inquiry, &answer),
+            Ok(answer) => interpret::inquiry(rules, &answer).report,
             Err(failure) => Report::bare(transport::finding(Call::Inquiry, &failure, true)),
         };
         InquiryResult { sent_at, report }
     }
-}
 
-fn unsent(finding: Finding) -> SubmissionResult {
-    SubmissionResult {
-        sent_at: None,
-        report: Report::bare(finding),
+    async fn prepare(&self, request: &Rendered, kind: BodyKind) -> Result<Ready, Failure> {
+        self.credentials
+            .prepare(&self.profile, request, kind, self.clock)
+            .await
+            .map_err(Failure::Unsendable)
+    }
+
+    /// A token that was refused is not used again. What became of the call is for the table to say.
+    fn look_at_token(&self, answer: &client::Answer, token: Option<TokenUsed>) {
+        if let Some(token) = token.filter(|_| answer.status == UNAUTHORIZED) {
+            self.credentials.refused(token);
+        }
     }
 }
 
@@ -225,11 +308,11 @@ impl Provider for HttpProvider {
             provider_reference: None,
             webhook_url: Some(&webhook_url),
         };
-        let rendered =
-            inner
-                .profile
-                .forms
-                .submission(file, &inner.base_url, key, request, names)?;
+        let subject = inner.subject(key, request, names);
+        let rendered = inner
+            .profile
+            .forms
+            .submission(file, &inner.base_url, subject)?;
         let policy = &inner.policy;
         Ok(Intent {
             reference,
@@ -262,13 +345,15 @@ impl Provider for HttpProvider {
             webhook_url: None,
         };
         let inner = Arc::clone(&self.0);
-        let rendered =
-            inner
-                .profile
-                .forms
-                .inquiry(&inner.profile.file, &inner.base_url, key, request, names);
+        let known = attempt.provider_reference.is_some();
+        let rules = inner.profile.file.inquiry_for(known);
+        let subject = inner.subject(key, request, names);
+        let rendered = inner
+            .profile
+            .forms
+            .inquiry(rules, &inner.base_url, subject);
         let traceparent = request.traceparent.clone();
-        Box::pin(async move { inner.inquire(rendered, traceparent).await })
+        Box::pin(async move { inner.inquire(rendered, known, traceparent).await })
     }
 
     fn read_webhook(
@@ -276,16 +361,8 @@ impl Provider for HttpProvider {
         webhook: &IncomingWebhook<'_>,
     ) -> Result<WebhookReading, WebhookRejected> {
         let inner = &*self.0;
-        let name = inner.profile.name();
-        let rules = inner.profile.file.webhook.as_ref().ok_or_else(|| {
-            WebhookRejected::Unreadable(format!("the provider {name} sends no webhooks"))
-        })?;
-        let rules = webhook::Rules {
-            provider: name,
-            webhook: rules,
-            reference: inner.profile.file.reference,
-            secrets: &inner.token_secrets,
-        };
-        webhook::read(rules, webhook)
+        let now = inner.clock.now().wall;
+        let (reading, _) = inner.reader.read(&inner.profile, webhook, now)?;
+        Ok(reading)
     }
 }

@@ -3,14 +3,22 @@
 use serde_json::Value;
 
 use super::client::Answer;
+use super::money::AmountPlace;
 use super::outcome::{self, AnswerMeaning, Match, Pointer, ReportMeaning};
 use super::profile::{Inquiry, Submit};
 use crate::transaction::{Finding, Report};
 
+/// A report, and the row that it rests on: of use to whoever checks a profile.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Read {
+    pub(super) report: Report,
+    pub(super) row: Option<usize>,
+}
+
 /// What the answer to a submission says.
-pub(super) fn submission(submit: &Submit, answer: &Answer) -> Report {
+pub(super) fn submission(submit: &Submit, answer: &Answer) -> Read {
     let body = answer.json();
-    let read = outcome::read(&submit.outcome, answer.status, body.as_ref());
+    let read = outcome::read(&submit.outcome, Some(answer.status), body.as_ref());
     let finding = match read.means {
         Some(AnswerMeaning::Completed) => Finding::Completed,
         Some(AnswerMeaning::Declined) => Finding::Declined,
@@ -27,19 +35,17 @@ pub(super) fn submission(submit: &Submit, answer: &Answer) -> Report {
         },
         None => unread(answer, &read, body.is_some()),
     };
-    report(
-        finding,
-        read,
-        answer,
-        body.as_ref(),
-        submit.provider_reference.as_ref(),
-    )
+    let places = Places {
+        reference: submit.provider_reference.as_ref(),
+        amount: submit.amount.as_ref(),
+    };
+    places.report(finding, read, answer, body.as_ref())
 }
 
 /// What a status report says.
-pub(super) fn inquiry(inquiry: &Inquiry, answer: &Answer) -> Report {
+pub(super) fn inquiry(inquiry: &Inquiry, answer: &Answer) -> Read {
     let body = answer.json();
-    let read = outcome::read(&inquiry.outcome, answer.status, body.as_ref());
+    let read = outcome::read(&inquiry.outcome, Some(answer.status), body.as_ref());
     let finding = match read.means {
         Some(ReportMeaning::Completed) => Finding::Completed,
         Some(ReportMeaning::Declined) => Finding::Declined,
@@ -50,13 +56,11 @@ pub(super) fn inquiry(inquiry: &Inquiry, answer: &Answer) -> Report {
         },
         None => unread(answer, &read, body.is_some()),
     };
-    report(
-        finding,
-        read,
-        answer,
-        body.as_ref(),
-        inquiry.provider_reference.as_ref(),
-    )
+    let places = Places {
+        reference: inquiry.provider_reference.as_ref(),
+        amount: inquiry.amount.as_ref(),
+    };
+    places.report(finding, read, answer, body.as_ref())
 }
 
 /// No row fits (law 3).
@@ -74,18 +78,35 @@ fn said<M>(answer: &Answer, read: &Match<M>) -> String {
     }
 }
 
-fn report<M>(
-    finding: Finding,
-    read: Match<M>,
-    answer: &Answer,
-    body: Option<&Value>,
-    reference: Option<&Pointer>,
-) -> Report {
-    Report {
-        finding,
-        word: Some(read.word.unwrap_or_else(|| answer.status.to_string())),
-        provider_reference: reference
-            .zip(body)
-            .and_then(|(at, body)| at.find_reference(body)),
+/// What is read beside the outcome.
+struct Places<'a> {
+    reference: Option<&'a Pointer>,
+    amount: Option<&'a AmountPlace>,
+}
+
+impl Places<'_> {
+    fn report<M>(
+        &self,
+        finding: Finding,
+        read: Match<M>,
+        answer: &Answer,
+        body: Option<&Value>,
+    ) -> Read {
+        let report = Report {
+            finding,
+            word: Some(read.word.unwrap_or_else(|| answer.status.to_string())),
+            provider_reference: self
+                .reference
+                .zip(body)
+                .and_then(|(at, body)| at.find_reference(body)),
+            amount: self
+                .amount
+                .zip(body)
+                .and_then(|(place, body)| place.find(body)),
+        };
+        Read {
+            report,
+            row: read.row,
+        }
     }
 }

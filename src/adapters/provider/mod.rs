@@ -13,11 +13,14 @@
 //! body having been asked for; what no row of a table fits is *unclear* (law 3); nothing from outside
 //! is believed before its token is checked, and nothing read is larger than its bound (law 8).
 
+mod auth;
 mod client;
 mod duration;
+mod filters;
 mod forms;
 mod http;
 mod interpret;
+mod money;
 mod numbers;
 mod outcome;
 mod problem;
@@ -25,6 +28,7 @@ mod profile;
 mod retry_after;
 mod secret;
 mod sent;
+mod signature;
 mod template;
 mod token;
 mod transport;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::duration::TimeScale;
-use super::profile::{Absence, ProfileFile};
+use super::profile::{Absence, AuthKind, InquiryMethod, ProfileFile};
 use crate::adapters::notifier::LONGEST_DELIVERY;
 use crate::ports::Limits;
-use crate::transaction::{NotifyPolicy, OnAbsence, Policy};
+use crate::transaction::{Inquiries, NotifyPolicy, OnAbsence, Policy, Way};
 
 /// How much longer than its time-out a call may be without a word before it counts as lost: a busy
 /// machine must not be taken for a broken one.
@@ -17,12 +17,16 @@ const OVERDUE_SLACK_MIN: Duration = Duration::from_secs(1);
 /// The numbers that decisions depend on.
 pub(super) fn policy(file: &ProfileFile, scale: TimeScale, notify: Option<NotifyPolicy>) -> Policy {
     let (ghost, schedule) = (&file.ghost, &file.schedule);
-    let slowest_call = file
-        .submit
-        .time_out
-        .0
-        .max(file.inquiry.time_out.0)
-        .max(LONGEST_DELIVERY);
+    let asking = file.lost.iter().chain([&file.inquiry]).map(|one| one.time_out.0);
+    let fetching = match file.auth.kind {
+        AuthKind::Oauth2 => file.auth.token_time_out.0,
+        AuthKind::None | AuthKind::Basic | AuthKind::Bearer | AuthKind::Headers => Duration::ZERO,
+    };
+    let slowest_call = asking
+        .fold(file.submit.time_out.0, Duration::max)
+        .max(LONGEST_DELIVERY)
+        // Two in a row: one may wait for another's fetch that fails, and then try its own.
+        + 2 * fetching;
     Policy {
         ghost_window: ghost.window.map(|window| scale.duration(window.0)),
         ghost_margin: scale.duration(ghost.margin.0),
@@ -32,6 +36,10 @@ pub(super) fn policy(file: &ProfileFile, scale: TimeScale, notify: Option<Notify
         retry_ladder: schedule.retry.scaled(scale),
         review_ladder: schedule.review.scaled(scale),
         review_after: scale.duration(schedule.review_after.0),
+        inquiry: Inquiries {
+            with_reference: way(file.inquiry.method),
+            without_reference: way(file.inquiry_for(false).method),
+        },
         on_absence: match ghost.on_absence {
             Absence::Resubmit => OnAbsence::Resubmit,
             Absence::Fail => OnAbsence::Fail,
@@ -42,6 +50,14 @@ pub(super) fn policy(file: &ProfileFile, scale: TimeScale, notify: Option<Notify
         call_overdue_after: scale.duration(slowest_call)
             + scale.duration(OVERDUE_SLACK).max(OVERDUE_SLACK_MIN),
         notify,
+    }
+}
+
+fn way(method: InquiryMethod) -> Way {
+    match method {
+        InquiryMethod::Get | InquiryMethod::Post => Way::Ask,
+        InquiryMethod::Resend => Way::Resend,
+        InquiryMethod::None => Way::Never,
     }
 }
 

@@ -46,7 +46,7 @@ impl ProfileProblem {
             None => said.to_owned(),
         };
         match error.span() {
-            Some(span) => Self::at(origin, text, &span, what),
+            Some(span) => Self::at(origin, text, &span, named(text, &span, what)),
             None => Self::whole(origin, what),
         }
     }
@@ -67,6 +67,20 @@ impl ProfileProblem {
             origin: origin.to_owned(),
             what: what.into(),
         }
+    }
+}
+
+/// The message with the key that it is about, where the place is a value on its key's line and the
+/// message doesn't name it.
+fn named(text: &str, span: &Range<usize>, what: String) -> String {
+    let before = text.get(..span.start).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    match line.rsplit_once('=') {
+        Some((key, rest)) if rest.trim().is_empty() => {
+            let key = key.rsplit(['{', ',']).next().unwrap_or_default().trim();
+            format!("{key}: {what}")
+        }
+        Some(_) | None => what,
     }
 }
 

@@ -4,12 +4,10 @@
 //! of it: as JSON in a JSON body, percent-encoded in a path or a form. A name that is not defined
 //! is an error, never an empty string.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-
-use minijinja::value::{Value, ValueKind};
+use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 
+use super::filters;
 use super::problem::nearest;
 
 /// The name under which percent-encoding is registered with the engine.
@@ -57,7 +55,7 @@ impl Templates {
             _ => AutoEscape::None,
         });
         environment.set_formatter(print);
-        environment.add_filter("merge", merge);
+        filters::register(&mut environment);
         Self { environment }
     }
 
@@ -70,7 +68,7 @@ impl Templates {
         name: &str,
         text: &str,
         escape: Escape,
-        known: &[&str],
+        known: &[String],
     ) -> Result<Template, String> {
         let name = format!("{name}{}", escape.suffix());
         self.environment
@@ -80,12 +78,27 @@ impl Templates {
             .environment
             .get_template(&name)
             .map_err(|error| complaint(&error))?;
+        for filter in filter_names(text) {
+            self.check_filter(&filter)?;
+        }
         let mut used: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
         used.sort_unstable();
         for used in used {
             check_name(&used, known)?;
         }
         Ok(Template(name))
+    }
+
+    /// The engine itself looks for a filter only when it needs it, which would be at a payment.
+    fn check_filter(&self, name: &str) -> Result<(), String> {
+        let tried = self.environment.render_str(&format!("{{{{ 1|{name} }}}}"), ());
+        if !tried.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter) {
+            return Ok(());
+        }
+        let hint = nearest(name, filters::FILTERS).map_or_else(String::new, |nearest| {
+            format!("; did you mean `{nearest}`?")
+        });
+        Err(format!("there is no filter `{name}`{hint}"))
     }
 
     /// Fills a template in.
@@ -101,11 +114,11 @@ impl Templates {
 }
 
 /// Whether `used` is one of the known names, or lies below one that is open below.
-fn check_name(used: &str, known: &[&str]) -> Result<(), String> {
-    let fits = |known: &&&str| {
-        used == **known
+fn check_name(used: &str, known: &[String]) -> Result<(), String> {
+    let fits = |known: &&String| {
+        used == known.as_str()
             || used
-                .strip_prefix(**known)
+                .strip_prefix(known.as_str())
                 .is_some_and(|below| below.starts_with('.'))
             || known
                 .strip_prefix(used)
@@ -114,7 +127,7 @@ fn check_name(used: &str, known: &[&str]) -> Result<(), String> {
     if known.iter().any(|known| fits(&known)) {
         return Ok(());
     }
-    let hint = nearest(used, known.iter().copied()).map_or_else(String::new, |nearest| {
+    let hint = nearest(used, known.iter().map(String::as_str)).map_or_else(String::new, |nearest| {
         format!("; did you mean `{nearest}`?")
     });
     Err(format!("there is no `{used}` to print here{hint}"))
@@ -127,43 +140,48 @@ fn complaint(error: &Error) -> String {
     }
 }
 
-fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    if !matches!(state.auto_escape(), AutoEscape::Custom(kind) if kind == PERCENT) {
-        return minijinja::escape_formatter(out, state, value);
-    }
-    for byte in value.to_string().bytes() {
-        let written = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.write_char(char::from(byte))
+/// The names after each `|` of the template's expressions.
+fn filter_names(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
+        rest = &rest[open + 2..];
+        let close = rest.find("}}").into_iter().chain(rest.find("%}")).min();
+        let (inside, after) = rest.split_at(close.unwrap_or(rest.len()));
+        rest = after;
+        let mut quote = None;
+        let mut piped = false;
+        let mut name = String::new();
+        for c in inside.chars().chain([' ']) {
+            match quote {
+                Some(open) if c == open => quote = None,
+                Some(_) => {}
+                None if c == '\'' || c == '"' => quote = Some(c),
+                None if c == '|' => piped = true,
+                None if piped && (c.is_alphanumeric() || c == '_') => name.push(c),
+                None if piped && !name.is_empty() => {
+                    names.push(std::mem::take(&mut name));
+                    piped = false;
+                }
+                None => {}
             }
-            other => write!(out, "%{other:02X}"),
-        };
-        written.map_err(Error::from)?;
+        }
     }
-    Ok(())
+    names
 }
 
-/// The filter `merge`: the fields of the left object, replaced by those of the right where both
-/// have one.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "the engine hands filters their arguments by value"
-)]
-fn merge(left: Value, right: Value) -> Result<Value, Error> {
-    let mut merged = BTreeMap::new();
-    for side in [left, right] {
-        if side.kind() != ValueKind::Map {
-            return Err(Error::new(
-                ErrorKind::InvalidOperation,
-                format!("merge needs objects on both sides, got {}", side.kind()),
-            ));
+fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match state.auto_escape() {
+        AutoEscape::Custom(kind) if kind == PERCENT && !value.is_safe() => {
+            write(out, &filters::percent(&filters::plain(value)))
         }
-        for name in side.try_iter()? {
-            let value = side.get_item(&name)?;
-            merged.insert(name.to_string(), value);
-        }
+        AutoEscape::Custom(_) | AutoEscape::None => write(out, &filters::plain(value)),
+        _ => minijinja::escape_formatter(out, state, value),
     }
-    Ok(Value::from(merged))
+}
+
+fn write(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
+    out.write_str(text).map_err(Error::from)
 }
 
 #[cfg(test)]
@@ -173,11 +191,13 @@ mod tests {
 
     use super::*;
 
-    const KNOWN: [&str; 3] = ["attempt.reference", "id", "payload"];
+    fn known() -> Vec<String> {
+        ["attempt.reference", "id", "payload"].map(str::to_owned).to_vec()
+    }
 
     fn render(text: &str, escape: Escape, context: serde_json::Value) -> Result<String, String> {
         let mut templates = Templates::new();
-        let template = templates.add("test", text, escape, &KNOWN)?;
+        let template = templates.add("test", text, escape, &known())?;
         templates.render(&template, &Value::from(Serde(context)))
     }
 
@@ -214,6 +234,26 @@ mod tests {
     }
 
     #[test]
+    fn truth_is_written_as_apis_write_it() {
+        let context = json!({"payload": {"yes": true, "no": false}, "id": 1});
+        for (escape, expected) in [
+            (Escape::Plain, "true false"),
+            (Escape::Percent, "true false"),
+            (Escape::Json, "true false"),
+        ] {
+            let text = "{{ payload.yes }} {{ payload.no }}";
+            assert_eq!(render(text, escape, context.clone()).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn an_undefined_value_in_text_is_an_error_and_nothing_empty() {
+        for escape in [Escape::Plain, Escape::Percent, Escape::Json] {
+            assert!(render("{{ payload.x }}", escape, json!({"payload": {}})).is_err());
+        }
+    }
+
+    #[test]
     fn a_misspelt_name_is_found_when_compiling_and_a_missing_value_when_rendering() {
         let complaint = render("{{ attempt.refrence }}", Escape::Plain, json!({}));
         assert_eq!(
@@ -222,5 +262,12 @@ mod tests {
         );
         assert!(render("{{ payload.card }}", Escape::Plain, json!({"payload": {}})).is_err());
         assert!(render("{{ id", Escape::Plain, json!({})).is_err());
+        let complaint = render("{{ id | upper | bas64 }}", Escape::Plain, json!({}));
+        assert_eq!(
+            complaint.expect_err("unknown"),
+            "there is no filter `bas64`; did you mean `base64`?"
+        );
+        let piped_text = render("{{ id ~ '| nosuch' }}", Escape::Plain, json!({"id": 1}));
+        assert_eq!(piped_text.as_deref(), Ok("1| nosuch"));
     }
 }

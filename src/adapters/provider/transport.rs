@@ -56,6 +56,20 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// In words.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Self::Unsendable(why) => format!("the request can't be sent: {why}"),
+            Self::Connect(why) => format!("no connection: {why}"),
+            Self::TimedOut => "no whole answer in time".to_owned(),
+            Self::Broken(why) => format!("the connection broke before an answer: {why}"),
+            Self::BodyTorn(why) => format!("the connection broke within the answer: {why}"),
+            Self::BodyTooLarge => "the answer's body is too large to be read".to_owned(),
+        }
+    }
+}
+
 /// The causes of an error, without its own line, which names the URL.
 pub(crate) fn causes(error: &reqwest::Error) -> String {
     let mut said: Vec<String> = Vec::new();
@@ -89,23 +103,12 @@ pub(super) fn finding(call: Call, failure: &Failure, sent: bool) -> Finding {
         // rare to be worth a doubt about money.
         (Call::Submission, failure, false) => unclear(format!(
             "{}, though nothing seems to have been sent",
-            told(failure)
+            failure.told()
         )),
         // The provider may have the whole request: whatever then goes wrong is on the way back.
-        (Call::Submission, failure, true) => unclear(told(failure)),
+        (Call::Submission, failure, true) => unclear(failure.told()),
         // An inquiry that fails says nothing about the attempt that it asks about.
-        (Call::Inquiry, failure, _) => unclear(told(failure)),
-    }
-}
-
-fn told(failure: &Failure) -> String {
-    match failure {
-        Failure::Unsendable(why) => format!("the request can't be sent: {why}"),
-        Failure::Connect(why) => format!("no connection: {why}"),
-        Failure::TimedOut => "no whole answer in time".to_owned(),
-        Failure::Broken(why) => format!("the connection broke before an answer: {why}"),
-        Failure::BodyTorn(why) => format!("the connection broke within the answer: {why}"),
-        Failure::BodyTooLarge => "the answer's body is too large to be read".to_owned(),
+        (Call::Inquiry, failure, _) => unclear(failure.told()),
     }
 }
 

@@ -180,6 +180,10 @@ fn an_inquiry_can_name_the_provider_s_own_reference() {
         "path = \"/transaction/{{ attempt.reference }}\"",
         "path = \"/t/{{ attempt.provider_reference }}\"",
     );
+    let profile = profile.replace(
+        "[inquiry]\n",
+        "[lost]\nmethod = 'none'\n[inquiry]\nprovider_reference = '/pid'\n",
+    );
     let provider = provider(&profile, BASE);
     let request = request(Value::Null);
     let mut asked = attempt(provider.intent(&key(5), &request, 1).expect("renders"));
@@ -194,7 +198,7 @@ fn an_inquiry_can_name_the_provider_s_own_reference() {
     asked.provider_reference = None;
     let unknown = runtime.block_on(provider.inquire(&key(5), &request, &asked));
     assert!(
-        format!("{unknown:?}").contains("undefined value"),
+        format!("{unknown:?}").contains("no request for this inquiry"),
         "{unknown:?}"
     );
 }

@@ -1,5 +1,6 @@
 //! What the adapter's tests share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use uuid::Uuid;
 
 use crate::adapters::provider::{HttpProvider, Profile, ProfileProblem, Secret, Settings};
 use crate::clock::Clock;
-use crate::ports::{InquiryResult, Provider, SubmissionResult};
+use crate::ports::{IncomingWebhook, InquiryResult, Provider, SubmissionResult};
 use crate::transaction::{AppId, Attempt, Fate, Intent, Key, Request, Timestamp, TransactionId};
 
 /// The profile that the project ships.
@@ -23,6 +24,9 @@ pub(crate) fn settings(base_url: &str) -> Settings {
     Settings {
         public_url: "http://127.0.0.1:8080/".to_owned(),
         base_url: Some(base_url.to_owned()),
+        environment: None,
+        settings: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         token_secrets: vec![token_secret()],
         time_scale: 1.0,
         notify: None,
@@ -84,5 +88,16 @@ pub(crate) fn attempt(intent: Intent) -> Attempt {
         started_at: Timestamp::from_millis(0),
         fate: Fate::Unknown,
         provider_reference: None,
+    }
+}
+
+/// A webhook with a JSON body and no other header, as the door hands it on.
+pub(crate) fn incoming<'a>(token: Option<&'a str>, body: &'a [u8]) -> IncomingWebhook<'a> {
+    IncomingWebhook {
+        method: "POST",
+        url: "http://127.0.0.1:8080/webhooks/reference",
+        token,
+        headers: &[("content-type", b"application/json")],
+        body,
     }
 }
