@@ -212,12 +212,7 @@ fn form(value: Value) -> Result<Value, Error> {
     Ok(Value::from_safe_string(pairs.join("&")))
 }
 
-fn flatten(
-    name: &str,
-    value: &Value,
-    depth: usize,
-    pairs: &mut Vec<String>,
-) -> Result<(), Error> {
+fn flatten(name: &str, value: &Value, depth: usize, pairs: &mut Vec<String>) -> Result<(), Error> {
     if depth > FORM_DEPTH_MAX {
         return Err(wrong(format!(
             "form: nested more than {FORM_DEPTH_MAX} levels deep"
@@ -317,7 +312,10 @@ mod tests {
             ("{{ 'ab' | hex }}", "6162"),
             ("{{ '6162' | unhex | base64 }}", "YWI="),
             ("{{ 'YWI=' | unbase64 | hex }}", "6162"),
-            ("{{ 'abc' | sha1 | hex }}", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (
+                "{{ 'abc' | sha1 | hex }}",
+                "a9993e364706816aba3e25717850c26c9cd0d89d",
+            ),
             (
                 "{{ 'abc' | sha256 | hex }}",
                 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
@@ -340,10 +338,19 @@ mod tests {
             ("{{ now | timestamp('unix') }}", "1614265330"),
             ("{{ now | timestamp('unix_ms') }}", "1614265330123"),
             ("{{ now | timestamp('rfc3339') }}", "2021-02-25T15:02:10Z"),
-            ("{{ now | timestamp('http') }}", "Thu, 25 Feb 2021 15:02:10 GMT"),
+            (
+                "{{ now | timestamp('http') }}",
+                "Thu, 25 Feb 2021 15:02:10 GMT",
+            ),
             ("{{ now | timestamp('compact') }}", "20210225150210"),
-            ("{{ now | timestamp('compact', '+03:00') }}", "20210225180210"),
-            ("{{ now | timestamp('rfc3339', '-05:30') }}", "2021-02-25T09:32:10-05:30"),
+            (
+                "{{ now | timestamp('compact', '+03:00') }}",
+                "20210225180210",
+            ),
+            (
+                "{{ now | timestamp('rfc3339', '-05:30') }}",
+                "2021-02-25T09:32:10-05:30",
+            ),
             ("{{ now | timestamp('date') }}", "2021-02-25"),
             ("{{ amount | major }}", "12.50"),
             (
@@ -385,7 +392,9 @@ mod tests {
     #[test]
     fn every_listed_filter_exists() {
         for name in FILTERS {
-            let said = print(&format!("{{{{ missing | {name} }}}}")).err().unwrap_or_default();
+            let said = print(&format!("{{{{ missing | {name} }}}}"))
+                .err()
+                .unwrap_or_default();
             assert!(!said.contains("unknown filter"), "{name}: {said}");
         }
     }

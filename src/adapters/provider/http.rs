@@ -82,7 +82,10 @@ impl HttpProvider {
         let scale = TimeScale::new(settings.time_scale).map_err(whole)?;
         let base_url = match &settings.base_url {
             Some(text) => BaseUrl::parse(text),
-            None => profile.file.base_url.choose(settings.environment.as_deref()),
+            None => profile
+                .file
+                .base_url
+                .choose(settings.environment.as_deref()),
         };
         let base_url = base_url.map_err(|what| whole(format!("base_url: {what}")))?;
         let public_url = BaseUrl::parse(&settings.public_url)
@@ -96,8 +99,8 @@ impl HttpProvider {
             scale,
             clock,
         )?;
-        let reader = Reader::new(&profile, &credentials, settings.token_secrets.clone())
-            .map_err(whole)?;
+        let reader =
+            Reader::new(&profile, &credentials, settings.token_secrets.clone()).map_err(whole)?;
         let limits = numbers::limits(&profile.file, scale);
         let make = |connect_time_out, at_once| {
             client::client(ClientSettings {
@@ -348,10 +351,7 @@ impl Provider for HttpProvider {
         let known = attempt.provider_reference.is_some();
         let rules = inner.profile.file.inquiry_for(known);
         let subject = inner.subject(key, request, names);
-        let rendered = inner
-            .profile
-            .forms
-            .inquiry(rules, &inner.base_url, subject);
+        let rendered = inner.profile.forms.inquiry(rules, &inner.base_url, subject);
         let traceparent = request.traceparent.clone();
         Box::pin(async move { inner.inquire(rendered, known, traceparent).await })
     }

@@ -143,10 +143,9 @@ mod tests {
     }
 
     fn find(units: &str, value: Value, currency: Value) -> Option<ReportedAmount> {
-        let place: AmountPlace = toml::from_str(&format!(
-            "value = '/v'\ncurrency = '/c'\nunits = '{units}'"
-        ))
-        .expect("legal");
+        let place: AmountPlace =
+            toml::from_str(&format!("value = '/v'\ncurrency = '/c'\nunits = '{units}'"))
+                .expect("legal");
         place.find(&json!({"v": value, "c": currency}))
     }
 

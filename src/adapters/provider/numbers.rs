@@ -17,7 +17,11 @@ const OVERDUE_SLACK_MIN: Duration = Duration::from_secs(1);
 /// The numbers that decisions depend on.
 pub(super) fn policy(file: &ProfileFile, scale: TimeScale, notify: Option<NotifyPolicy>) -> Policy {
     let (ghost, schedule) = (&file.ghost, &file.schedule);
-    let asking = file.lost.iter().chain([&file.inquiry]).map(|one| one.time_out.0);
+    let asking = file
+        .lost
+        .iter()
+        .chain([&file.inquiry])
+        .map(|one| one.time_out.0);
     let fetching = match file.auth.kind {
         AuthKind::Oauth2 => file.auth.token_time_out.0,
         AuthKind::None | AuthKind::Basic | AuthKind::Bearer | AuthKind::Headers => Duration::ZERO,

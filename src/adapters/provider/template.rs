@@ -91,7 +91,9 @@ impl Templates {
 
     /// The engine itself looks for a filter only when it needs it, which would be at a payment.
     fn check_filter(&self, name: &str) -> Result<(), String> {
-        let tried = self.environment.render_str(&format!("{{{{ 1|{name} }}}}"), ());
+        let tried = self
+            .environment
+            .render_str(&format!("{{{{ 1|{name} }}}}"), ());
         if !tried.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter) {
             return Ok(());
         }
@@ -127,9 +129,10 @@ fn check_name(used: &str, known: &[String]) -> Result<(), String> {
     if known.iter().any(|known| fits(&known)) {
         return Ok(());
     }
-    let hint = nearest(used, known.iter().map(String::as_str)).map_or_else(String::new, |nearest| {
-        format!("; did you mean `{nearest}`?")
-    });
+    let hint = nearest(used, known.iter().map(String::as_str))
+        .map_or_else(String::new, |nearest| {
+            format!("; did you mean `{nearest}`?")
+        });
     Err(format!("there is no `{used}` to print here{hint}"))
 }
 
@@ -192,7 +195,9 @@ mod tests {
     use super::*;
 
     fn known() -> Vec<String> {
-        ["attempt.reference", "id", "payload"].map(str::to_owned).to_vec()
+        ["attempt.reference", "id", "payload"]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     fn render(text: &str, escape: Escape, context: serde_json::Value) -> Result<String, String> {
@@ -242,7 +247,10 @@ mod tests {
             (Escape::Json, "true false"),
         ] {
             let text = "{{ payload.yes }} {{ payload.no }}";
-            assert_eq!(render(text, escape, context.clone()).as_deref(), Ok(expected));
+            assert_eq!(
+                render(text, escape, context.clone()).as_deref(),
+                Ok(expected)
+            );
         }
     }
 

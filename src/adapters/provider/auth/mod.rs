@@ -79,7 +79,10 @@ impl Credentials {
                 .ok()
                 .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
                 .ok_or_else(|| {
-                    whole("[auth] token_url: expected a path that begins with '/', or a whole URL".to_owned())
+                    whole(
+                        "[auth] token_url: expected a path that begins with '/', or a whole URL"
+                            .to_owned(),
+                    )
                 })?;
             let http = super::client::client(ClientSettings {
                 connect_time_out: scale.duration(profile.file.auth.token_time_out.0),
@@ -214,7 +217,12 @@ impl Credentials {
     }
 
     /// Prints a template of `[auth]` that needs no request.
-    fn print(&self, profile: &Profile, template: &Template, clock: Clock) -> Result<String, String> {
+    fn print(
+        &self,
+        profile: &Profile,
+        template: &Template,
+        clock: Clock,
+    ) -> Result<String, String> {
         let secrets = self.newest();
         let context = forms::sealed_context(&self.settings, &secrets, clock.now().wall);
         profile.forms.templates.render(template, &context)

@@ -80,7 +80,11 @@ impl Tokens {
         profile: &Profile,
     ) -> Result<(HeaderValue, u64), TokenRefused> {
         let now = self.clock.mono();
-        let usable = self.lock().token.clone().filter(|token| now < token.ends_at);
+        let usable = self
+            .lock()
+            .token
+            .clone()
+            .filter(|token| now < token.ends_at);
         if let Some(token) = usable {
             if now < token.renew_at {
                 return Ok((token.value, token.number));
@@ -99,7 +103,12 @@ impl Tokens {
         }
         let _turn = self.fetching.lock().await;
         let now = self.clock.mono();
-        if let Some(token) = self.lock().token.clone().filter(|token| now < token.ends_at) {
+        if let Some(token) = self
+            .lock()
+            .token
+            .clone()
+            .filter(|token| now < token.ends_at)
+        {
             return Ok((token.value, token.number));
         }
         self.fetch(credentials, profile).await
@@ -108,7 +117,11 @@ impl Tokens {
     /// Throws a refused token away, unless another has come since.
     pub(super) fn refused(&self, number: u64) {
         let mut present = self.lock();
-        if present.token.as_ref().is_some_and(|token| token.number == number) {
+        if present
+            .token
+            .as_ref()
+            .is_some_and(|token| token.number == number)
+        {
             present.token = None;
         }
     }
@@ -132,7 +145,10 @@ impl Tokens {
         match fetched {
             Ok((value, life)) => {
                 let number = present.fetched + 1;
-                let early = self.scale.duration(profile.file.auth.renew_before.0).min(life / 2);
+                let early = self
+                    .scale
+                    .duration(profile.file.auth.renew_before.0)
+                    .min(life / 2);
                 *present = Present {
                     token: Some(Token {
                         value: value.clone(),
@@ -165,7 +181,10 @@ impl Tokens {
             .await
             .map_err(|failure| format!("no token: {}", failure.told()))?;
         if !(200..300).contains(&answer.status) {
-            return Err(format!("no token: the token endpoint answered HTTP {}", answer.status));
+            return Err(format!(
+                "no token: the token endpoint answered HTTP {}",
+                answer.status
+            ));
         }
         let auth = &profile.file.auth;
         let body = answer.json().ok_or("no token: the answer is no JSON")?;

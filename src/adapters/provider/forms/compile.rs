@@ -45,14 +45,19 @@ struct Names {
 
 impl Names {
     fn of(file: &ProfileFile) -> Self {
-        let owned = |names: &[&str]| -> Vec<String> {
-            names.iter().map(|&name| name.to_owned()).collect()
-        };
+        let owned =
+            |names: &[&str]| -> Vec<String> { names.iter().map(|&name| name.to_owned()).collect() };
         let within = |table: &str, names: Vec<&String>| -> Vec<String> {
             names.iter().map(|name| format!("{table}.{name}")).collect()
         };
-        let setting = within("setting", file.settings.keys().map(Spanned::get_ref).collect());
-        let secret = within("secret", file.secrets.keys().map(Spanned::get_ref).collect());
+        let setting = within(
+            "setting",
+            file.settings.keys().map(Spanned::get_ref).collect(),
+        );
+        let secret = within(
+            "secret",
+            file.secrets.keys().map(Spanned::get_ref).collect(),
+        );
         let sealed = within("sealed", file.sealed.keys().map(Spanned::get_ref).collect());
         let request = [owned(&REQUEST_NAMES), setting.clone(), sealed].concat();
         let secrets = [owned(&["now"]), setting, secret].concat();
@@ -84,12 +89,24 @@ pub(in super::super) fn compile(file: &ProfileFile) -> Result<Forms, Misplaced> 
         None => None,
     };
     check_lost(file)?;
-    let sealed = compile_map(&mut templates, "sealed", &file.sealed, Escape::Plain, &names.sealed)?;
+    let sealed = compile_map(
+        &mut templates,
+        "sealed",
+        &file.sealed,
+        Escape::Plain,
+        &names.sealed,
+    )?;
     let auth = compile_auth(&mut templates, file, &names)?;
     let event_id = match file.webhook.as_ref().and_then(|one| one.event_id.as_ref()) {
         Some(text) => {
             let known = ["event".to_owned(), "headers".to_owned()];
-            Some(add(&mut templates, "webhook.event_id", text, Escape::Plain, &known)?)
+            Some(add(
+                &mut templates,
+                "webhook.event_id",
+                text,
+                Escape::Plain,
+                &known,
+            )?)
         }
         None => None,
     };
@@ -106,8 +123,15 @@ pub(in super::super) fn compile(file: &ProfileFile) -> Result<Forms, Misplaced> 
 
 /// An inquiry by the provider's own id needs another way for when that id was lost with its answer.
 fn check_lost(file: &ProfileFile) -> Result<(), Misplaced> {
-    let texts = file.inquiry.path.iter().chain(&file.inquiry.body).chain(file.inquiry.headers.values());
-    let theirs = texts.clone().find(|text| text.get_ref().contains("provider_reference"));
+    let texts = file
+        .inquiry
+        .path
+        .iter()
+        .chain(&file.inquiry.body)
+        .chain(file.inquiry.headers.values());
+    let theirs = texts
+        .clone()
+        .find(|text| text.get_ref().contains("provider_reference"));
     match theirs {
         Some(text) if file.lost.is_none() => Err((
             text.span(),
@@ -148,7 +172,10 @@ fn compile_auth(
         text.map(|text| add(templates, name, text, Escape::Plain, &names.sealed))
             .transpose()
     };
-    let (user, password) = (one("auth.user", &auth.user)?, one("auth.password", &auth.password)?);
+    let (user, password) = (
+        one("auth.user", &auth.user)?,
+        one("auth.password", &auth.password)?,
+    );
     let token = one("auth.token", &auth.token)?;
     let token_url = one("auth.token_url", &auth.token_url)?;
     Ok(AuthForms {
@@ -164,7 +191,12 @@ fn compile_auth(
             Escape::Plain,
             &names.sealed,
         )?,
-        token_headers: compile_headers(templates, "auth.token", &auth.token_headers, &names.sealed)?,
+        token_headers: compile_headers(
+            templates,
+            "auth.token",
+            &auth.token_headers,
+            &names.sealed,
+        )?,
     })
 }
 
@@ -195,7 +227,13 @@ impl Parts<'_> {
         };
         let with_body = [known, &["body".to_owned()]].concat();
         Ok(Form {
-            path: add(templates, &format!("{section}.path"), path, Escape::Percent, known)?,
+            path: add(
+                templates,
+                &format!("{section}.path"),
+                path,
+                Escape::Percent,
+                known,
+            )?,
             headers: compile_headers(templates, section, self.headers, &with_body)?,
             body,
             kind,
@@ -211,14 +249,21 @@ fn compile_headers(
 ) -> Result<Vec<(String, Template)>, Misplaced> {
     let mut compiled = Vec::with_capacity(headers.len());
     for (name, value) in headers {
-        let header = HeaderName::from_bytes(name.get_ref().as_bytes())
-            .map_err(|_| (name.span(), format!("{:?} is no header name", name.get_ref())))?;
+        let header = HeaderName::from_bytes(name.get_ref().as_bytes()).map_err(|_| {
+            (
+                name.span(),
+                format!("{:?} is no header name", name.get_ref()),
+            )
+        })?;
         if header == AUTHORIZATION && !section.starts_with("auth") {
             let what = "the header authorization holds a secret, so it belongs to [auth]";
             return Err((name.span(), what.to_owned()));
         }
         if RESERVED_HEADERS.contains(&header.as_str()) {
-            return Err((name.span(), format!("teller sets the header {header} itself")));
+            return Err((
+                name.span(),
+                format!("teller sets the header {header} itself"),
+            ));
         }
         let template = format!("{section}.headers.{header}");
         let template = add(templates, &template, value, Escape::Plain, known)?;

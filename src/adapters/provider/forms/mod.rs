@@ -127,7 +127,13 @@ impl Forms {
             .inquiry_form(known)
             .ok_or("the profile has no request for this inquiry")?;
         let content_type = inquiry.content_type.get_ref();
-        self.render(form, base_url, inquiry.method.as_str(), content_type, subject)
+        self.render(
+            form,
+            base_url,
+            inquiry.method.as_str(),
+            content_type,
+            subject,
+        )
     }
 
     /// How the body of a submission, or of an inquiry, is written.
@@ -231,6 +237,8 @@ fn contains(value: &serde_json::Value, part: &str) -> bool {
         serde_json::Value::Object(fields) => fields
             .iter()
             .any(|(name, value)| name.contains(part) || contains(value, part)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            false
+        }
     }
 }

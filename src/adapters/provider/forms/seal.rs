@@ -64,7 +64,11 @@ mod tests {
         assert_eq!(json.body, r#"{"k":"a\"b&c"}"#);
         assert_eq!(json.url, "http://a/x?k=a%22b%26c");
         assert_eq!(json.headers[0].1, "k a\"b&c");
-        let form = seal(&request("k=%3Csealed%3Akey%3E"), BodyKind::UrlEncoded, &values);
+        let form = seal(
+            &request("k=%3Csealed%3Akey%3E"),
+            BodyKind::UrlEncoded,
+            &values,
+        );
         assert_eq!(form.body, "k=a%22b%26c");
         let text = seal(&request("<sealed:key>"), BodyKind::Text, &values);
         assert_eq!(text.body, "a\"b&c");

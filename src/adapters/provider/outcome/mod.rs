@@ -173,8 +173,7 @@ impl<M> Row<M> {
 
 fn is_one_of(words: &Option<OneOrMany<Word>>, pattern: &Option<Pattern>, value: &Value) -> bool {
     let word = |words: &OneOrMany<Word>| words.iter().any(|word| word.is(value));
-    words.as_ref().is_some_and(word)
-        || pattern.as_ref().is_some_and(|pattern| pattern.fits(value))
+    words.as_ref().is_some_and(word) || pattern.as_ref().is_some_and(|pattern| pattern.fits(value))
 }
 
 /// Checks what the types alone can't promise. `has_status` is false for the table of a webhook.
@@ -339,9 +338,18 @@ mod tests {
     #[test]
     fn rows_that_can_t_be_meant_are_refused() {
         for (row, expected) in [
-            (r#"{ at = "/s", word = "x", means = "completed" }"#, "`status` is missing"),
-            (r#"{ status = 200, at = "/s", means = "completed" }"#, "`at` goes together"),
-            (r#"{ status = 200, word = "x", means = "completed" }"#, "`at` goes together"),
+            (
+                r#"{ at = "/s", word = "x", means = "completed" }"#,
+                "`status` is missing",
+            ),
+            (
+                r#"{ status = 200, at = "/s", means = "completed" }"#,
+                "`at` goes together",
+            ),
+            (
+                r#"{ status = 200, word = "x", means = "completed" }"#,
+                "`at` goes together",
+            ),
             (
                 r#"{ status = 200, at = "/s", word = "x", pattern = "y", means = "completed" }"#,
                 "not both",
@@ -353,7 +361,10 @@ mod tests {
         ] {
             let rows = rows(&format!("row = [{row}]"));
             let said = check(&rows, true).expect_err("refused");
-            assert!(said.starts_with("row 1: ") && said.contains(expected), "{said}");
+            assert!(
+                said.starts_with("row 1: ") && said.contains(expected),
+                "{said}"
+            );
         }
         let with_status = rows(r#"row = [{ status = 200, means = "completed" }]"#);
         assert!(check(&with_status, false).is_err());

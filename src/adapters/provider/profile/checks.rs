@@ -1,8 +1,6 @@
 //! What the types of a profile alone can't promise: which keys go together.
 
-use super::{
-    Auth, AuthKind, Inquiry, InquiryMethod, ProfileFile, Trust, Webhook, WebhookContent,
-};
+use super::{Auth, AuthKind, Inquiry, InquiryMethod, ProfileFile, Trust, Webhook, WebhookContent};
 use crate::adapters::provider::outcome;
 
 /// The most gaps that one ghost window may be cut into: more would only queue for the budget.
@@ -12,14 +10,22 @@ const NAME_MAX_CHARS: usize = 40;
 
 /// Checks the whole.
 pub(super) fn check(file: &ProfileFile) -> Result<(), String> {
-    let names = file.secrets.keys().chain(file.settings.keys()).chain(file.sealed.keys());
+    let names = file
+        .secrets
+        .keys()
+        .chain(file.settings.keys())
+        .chain(file.sealed.keys());
     for name in names.map(toml::Spanned::get_ref) {
         check_name(name)?;
     }
     check_auth(&file.auth)?;
     outcome::check(&file.submit.outcome, true)
         .map_err(|what| format!("[[submit.outcome]] {what}"))?;
-    check_times("submit", file.submit.time_out.0, file.submit.connect_time_out.0)?;
+    check_times(
+        "submit",
+        file.submit.time_out.0,
+        file.submit.connect_time_out.0,
+    )?;
     check_inquiry("inquiry", &file.inquiry, file)?;
     if let Some(lost) = &file.lost {
         check_inquiry("lost", lost, file)?;
@@ -31,7 +37,9 @@ pub(super) fn check(file: &ProfileFile) -> Result<(), String> {
         }
     }
     check_schedule(file)?;
-    file.webhook.as_ref().map_or(Ok(()), |webhook| check_webhook(webhook, file))
+    file.webhook
+        .as_ref()
+        .map_or(Ok(()), |webhook| check_webhook(webhook, file))
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -49,7 +57,10 @@ fn check_name(name: &str) -> Result<(), String> {
 fn learns_references(file: &ProfileFile) -> bool {
     file.submit.provider_reference.is_some()
         || file.inquiry.provider_reference.is_some()
-        || file.webhook.as_ref().is_some_and(|one| one.provider_reference.is_some())
+        || file
+            .webhook
+            .as_ref()
+            .is_some_and(|one| one.provider_reference.is_some())
 }
 
 fn check_auth(auth: &Auth) -> Result<(), String> {
@@ -116,7 +127,9 @@ fn check_inquiry(section: &str, inquiry: &Inquiry, file: &ProfileFile) -> Result
             return Err(format!("[{section}]: method = \"{method}\" needs path"));
         }
         if inquiry.body.is_some() && inquiry.method == InquiryMethod::Get {
-            return Err(format!("[{section}]: a GET has no body; use POST, or leave body out"));
+            return Err(format!(
+                "[{section}]: a GET has no body; use POST, or leave body out"
+            ));
         }
         outcome::check(&inquiry.outcome, true)
             .map_err(|what| format!("[[{section}.outcome]] {what}"))?;
@@ -131,7 +144,9 @@ fn check_inquiry(section: &str, inquiry: &Inquiry, file: &ProfileFile) -> Result
         ("amount", inquiry.amount.is_some()),
     ] {
         if present {
-            return Err(format!("[{section}]: {key} doesn't go with method = \"{method}\""));
+            return Err(format!(
+                "[{section}]: {key} doesn't go with method = \"{method}\""
+            ));
         }
     }
     if inquiry.method == InquiryMethod::Resend && file.resend_safe_for.is_none() {
@@ -182,14 +197,17 @@ fn check_webhook(webhook: &Webhook, file: &ProfileFile) -> Result<(), String> {
     }
     if signed != webhook.secret.iter().next().is_some() {
         return Err(if signed {
-            "[webhook]: trust = \"signed\" needs secret, the name of a secret of [secrets]".to_owned()
+            "[webhook]: trust = \"signed\" needs secret, the name of a secret of [secrets]"
+                .to_owned()
         } else {
             "[webhook]: secret belongs to trust = \"signed\"".to_owned()
         });
     }
     for name in webhook.secret.iter() {
         if !file.secrets.keys().any(|known| known.get_ref() == name) {
-            return Err(format!("[webhook]: secret {name:?} is not declared; add [secrets.{name}]"));
+            return Err(format!(
+                "[webhook]: secret {name:?} is not declared; add [secrets.{name}]"
+            ));
         }
     }
     if webhook.trust == Trust::Token && webhook.id.is_none() {

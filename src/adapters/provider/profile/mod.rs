@@ -49,8 +49,9 @@ impl Profile {
         let table: toml::Table = toml::from_str(text).map_err(read)?;
         let file: ProfileFile = toml::from_str(text).map_err(read)?;
         checks::check(&file).map_err(|what| ProfileProblem::whole(origin, what))?;
-        let scheme = webhook::scheme(&file)
-            .map_err(|what| ProfileProblem::whole(origin, format!("[webhook.signature]: {what}")))?;
+        let scheme = webhook::scheme(&file).map_err(|what| {
+            ProfileProblem::whole(origin, format!("[webhook.signature]: {what}"))
+        })?;
         let forms = forms::compile(&file)
             .map_err(|(span, what)| ProfileProblem::at(origin, text, &span, what))?;
         Ok(Self {

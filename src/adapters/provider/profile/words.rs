@@ -114,7 +114,8 @@ impl<'de> Deserialize<'de> for BaseUrls {
                 BaseUrl::parse(text).map(BaseUrls::One).map_err(E::custom)
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<BaseUrls, A::Error> {
-                Environments::deserialize(MapAccessDeserializer::new(map)).map(BaseUrls::Environments)
+                Environments::deserialize(MapAccessDeserializer::new(map))
+                    .map(BaseUrls::Environments)
             }
         }
         deserializer.deserialize_any(Either)

@@ -221,11 +221,7 @@ fn what_cannot_be_read_is_refused_with_a_sentence() {
         };
         assert!(said.contains(expected), "{said}");
     }
-    assert!(
-        provider
-            .read_webhook(&incoming(None, b"\xff\xfe"))
-            .is_err()
-    );
+    assert!(provider.read_webhook(&incoming(None, b"\xff\xfe")).is_err());
 }
 
 #[test]

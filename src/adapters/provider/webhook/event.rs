@@ -116,8 +116,7 @@ impl Reading<'_> {
         }
         let (token, named) = self.incoming.token.zip(named)?;
         token::verify(self.token_secrets, self.profile.name(), token).filter(|claim| {
-            claim.key.id == named.id
-                && named.attempt.is_none_or(|attempt| attempt == claim.attempt)
+            claim.key.id == named.id && named.attempt.is_none_or(|attempt| attempt == claim.attempt)
         })
     }
 
@@ -135,7 +134,9 @@ impl Reading<'_> {
             (Some(named), _) => Ok(Some(named)),
             // The provider's own id will do, where it gives one.
             (None, _) if can_do_without => Ok(None),
-            (None, Some(_)) => Err(unreadable(format!("the id at {at} is none that teller has given"))),
+            (None, Some(_)) => Err(unreadable(format!(
+                "the id at {at} is none that teller has given"
+            ))),
             (None, None) => Err(self.nobody()),
         }
     }

@@ -164,13 +164,22 @@ impl Seal<'_> {
 }
 
 fn check_form(webhook: &Webhook, incoming: &IncomingWebhook<'_>) -> Result<(), WebhookRejected> {
-    let mut methods = webhook.method.iter().map(|method| method.as_str()).peekable();
+    let mut methods = webhook
+        .method
+        .iter()
+        .map(|method| method.as_str())
+        .peekable();
     if methods.peek().is_some() && !methods.any(|method| method == incoming.method) {
         return Err(WebhookRejected::Method);
     }
     let stated = incoming.header("content-type").unwrap_or_default();
     let stated = String::from_utf8_lossy(stated).to_ascii_lowercase();
-    let stated = stated.split(';').next().unwrap_or_default().trim().to_owned();
+    let stated = stated
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
     let fits = match webhook.content {
         WebhookContent::Json => stated == "application/json" || stated.ends_with("+json"),
         WebhookContent::Form => stated == "application/x-www-form-urlencoded",
@@ -194,7 +203,10 @@ fn parse(content: WebhookContent, body: &[u8]) -> Result<Value, WebhookRejected>
             for (name, value) in form_urlencoded::parse(body) {
                 let value = Value::String(value.into_owned());
                 if fields.insert(name.clone().into_owned(), value).is_some() {
-                    return Err(unreadable(format!("the field {:?} stands there twice", &*name)));
+                    return Err(unreadable(format!(
+                        "the field {:?} stands there twice",
+                        &*name
+                    )));
                 }
             }
             Ok(Value::Object(fields))
