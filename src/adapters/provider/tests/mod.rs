@@ -1,5 +1,7 @@
 //! The adapter from outside: profiles, renderings, webhooks, and what real sockets do to a call.
 
+mod auth;
+mod events;
 mod profiles;
 mod reference;
 mod rendering;
