@@ -133,6 +133,25 @@ impl HttpProvider {
     }
 }
 
+impl HttpProvider {
+    /// What a whole answer to a submission says, or with `inquiry` one to an inquiry by a known
+    /// reference: what [`Provider::submit`] and [`Provider::inquire`] make of it.
+    #[must_use]
+    pub fn read_answer(&self, inquiry: bool, status: u16, body: Bytes) -> Report {
+        let answer = client::Answer {
+            status,
+            retry_after: None,
+            body,
+        };
+        let file = &self.0.profile.file;
+        if inquiry {
+            interpret::inquiry(&file.inquiry, &answer).report
+        } else {
+            interpret::submission(&file.submit, &answer).report
+        }
+    }
+}
+
 /// Tokens that anybody could make would make everybody's word evidence.
 fn check_secrets(profile: &Profile, secrets: &[Secret]) -> Result<(), String> {
     if webhook::needs_token_secret(profile) && secrets.is_empty() {
