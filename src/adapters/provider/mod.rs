@@ -25,6 +25,11 @@ mod profile;
 mod retry_after;
 mod secret;
 mod sent;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "profiles can't say yet how webhooks are signed")
+)]
+mod signature;
 mod template;
 mod token;
 mod transport;
