@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::Deserialize;
 
+use super::address::AllowList;
 use crate::adapters::provider::{OneOrMany, TimeScale, Written};
 use crate::transaction::{AppId, NotifyPolicy};
 
@@ -37,6 +38,7 @@ pub struct NotifierConfig {
 #[serde(try_from = "Table")]
 pub struct NotifyConfig {
     pub(super) url: Url,
+    pub(super) allow: AllowList,
     pub(super) form: FormConfig,
     schedule: Vec<Duration>,
     jitter: f64,
@@ -86,6 +88,8 @@ pub(super) enum Method {
 struct Table {
     url: String,
     #[serde(default)]
+    allow: Vec<String>,
+    #[serde(default)]
     format: Format,
     #[serde(default)]
     method: Option<Method>,
@@ -121,6 +125,8 @@ impl TryFrom<Table> for NotifyConfig {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or("url: expected a URL such as \"https://app.example.com/transaction\"")?;
+        let allow = AllowList::parse(&table.allow).map_err(|what| format!("allow: {what}"))?;
+        allow.check(&url).map_err(|what| format!("url: {what}"))?;
         let schedule = match &table.schedule {
             None => SCHEDULE_S.map(Duration::from_secs).to_vec(),
             Some(written) => written.iter().map(|wait| wait.0).collect(),
@@ -134,6 +140,7 @@ impl TryFrom<Table> for NotifyConfig {
         }
         Ok(Self {
             url,
+            allow,
             form: table.form()?,
             schedule,
             jitter,
@@ -210,6 +217,7 @@ mod tests {
 
     const REFERENCE: &str = r#"
         url = "http://127.0.0.1:3000/transaction"
+        allow = ["127.0.0.1"]
         words = { completed = "accepted", declined = "declined", failed = "failed" }
     "#;
 
@@ -253,6 +261,18 @@ mod tests {
     fn what_does_not_belong_together_is_refused() {
         for (text, expected) in [
             (REFERENCE.replace("http:", "ftp:"), "expected a URL"),
+            (
+                REFERENCE.replace("allow = [\"127.0.0.1\"]", ""),
+                "url: its host 127.0.0.1 is in a forbidden range (loopback); if the app really is there, say allow = [\"127.0.0.1\"]",
+            ),
+            (
+                REFERENCE.replace("[\"127.0.0.1\"]", "[\"10.0.0.0/8\"]"),
+                "url: its host 127.0.0.1 is in a forbidden range (loopback)",
+            ),
+            (
+                REFERENCE.replace("[\"127.0.0.1\"]", "[\"127.0.0.1:3000\"]"),
+                "allow: expected a range such as \"10.1.0.0/16\"",
+            ),
             (format!("{REFERENCE}\nsecret_env = 'X'"), "sent unsigned"),
             (format!("{REFERENCE}\nschedule = []"), "1 to 50 waits"),
             (format!("{REFERENCE}\njitter = 1.5"), "0.0 to 1.0"),

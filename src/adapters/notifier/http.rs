@@ -8,12 +8,14 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::Semaphore;
 
+use super::address::AllowList;
 use super::config::{self, FormConfig, NotifierConfig, NotifyConfig};
 use super::problem::NotifierProblem;
+use super::resolver::FilteringResolver;
 use super::template_form::TemplateForm;
 use super::{TIME_OUT, standard_webhooks};
 use crate::adapters::provider::{
-    ClientSettings, Secret, TimeScale, causes, client, read_retry_after,
+    ClientSettings, Secret, TimeScale, causes, client_builder, read_retry_after,
 };
 use crate::clock::Clock;
 use crate::ports::{Notification, Notifier, Promise};
@@ -34,7 +36,6 @@ pub struct HttpNotifier(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     apps: BTreeMap<AppId, App>,
-    http: reqwest::Client,
     clock: Clock,
     scale: TimeScale,
 }
@@ -42,6 +43,9 @@ struct Inner {
 #[derive(Debug)]
 struct App {
     url: Url,
+    allow: Arc<AllowList>,
+    /// Of its own, because its resolver knows what this app may reach.
+    http: reqwest::Client,
     form: Form,
     permits: Semaphore,
 }
@@ -65,29 +69,17 @@ impl HttpNotifier {
     /// [`NotifierProblem`] with the app and the key that is wrong.
     pub fn new(config: NotifierConfig, clock: Clock) -> Result<Self, NotifierProblem> {
         let scale = TimeScale::new(config.time_scale).map_err(NotifierProblem::Settings)?;
-        let speaks_tls = config.apps.values().any(|app| app.url.scheme() == "https");
-        let http = client(ClientSettings {
-            connect_time_out: scale.duration(CONNECT_TIME_OUT),
-            pool_idle_per_host: DELIVERIES_AT_ONCE,
-            speaks_tls,
-        })
-        .map_err(NotifierProblem::Client)?;
         let mut apps = BTreeMap::new();
         for (name, config) in config.apps {
-            let app = App::new(name.as_str(), config)?;
+            let app = App::new(name.as_str(), config, scale)?;
             apps.insert(name, app);
         }
-        Ok(Self(Arc::new(Inner {
-            apps,
-            http,
-            clock,
-            scale,
-        })))
+        Ok(Self(Arc::new(Inner { apps, clock, scale })))
     }
 }
 
 impl App {
-    fn new(name: &str, config: NotifyConfig) -> Result<Self, NotifierProblem> {
+    fn new(name: &str, config: NotifyConfig, scale: TimeScale) -> Result<Self, NotifierProblem> {
         let wrong = |key, what| NotifierProblem::App {
             app: name.to_owned(),
             key,
@@ -138,8 +130,19 @@ impl App {
                 Form::StandardWebhooks { secrets }
             }
         };
+        let allow = Arc::new(config.allow);
+        let http = client_builder(ClientSettings {
+            connect_time_out: scale.duration(CONNECT_TIME_OUT),
+            pool_idle_per_host: DELIVERIES_AT_ONCE,
+            speaks_tls: config.url.scheme() == "https",
+        })
+        .dns_resolver(FilteringResolver::new(Arc::clone(&allow)))
+        .build()
+        .map_err(NotifierProblem::Client)?;
         Ok(Self {
             url: config.url,
+            allow,
+            http,
             form,
             permits: Semaphore::new(DELIVERIES_AT_ONCE),
         })
@@ -151,6 +154,10 @@ impl App {
         notification: &Notification,
         clock: Clock,
     ) -> Result<reqwest::Request, String> {
+        // The resolver is asked for names only; an address that is written out is looked at here.
+        self.allow
+            .check(&self.url)
+            .map_err(|forbidden| forbidden.to_string())?;
         let id = notification.notice.id.to_string();
         let (method, content_type, body, signed) = match &self.form {
             Form::Template {
@@ -216,7 +223,7 @@ impl Inner {
             Err(why) => return failed(&why),
         };
         *request.timeout_mut() = Some(time_out);
-        match self.http.execute(request).await {
+        match app.http.execute(request).await {
             Ok(response) => {
                 let result = self.judge(&response);
                 drain(response).await;

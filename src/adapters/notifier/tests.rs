@@ -23,15 +23,21 @@ const WORDS: &str =
     "words = { completed = 'accepted', declined = 'declined', failed = 'not_executed' }";
 const KEY: [u8; 32] = [7; 32];
 
-/// The configuration of one app; words are added where the format is a template.
+/// The configuration of one app; words are added where the format is a template, and
+/// this machine is allowed unless `more` says what is.
 pub(super) fn config(app: &str, table: &str, more: &str) -> NotifierConfig {
     let words = if table.contains("standard_webhooks") {
         ""
     } else {
         WORDS
     };
+    let allow = if more.contains("allow") {
+        ""
+    } else {
+        "allow = ['127.0.0.1']"
+    };
     let table: NotifyConfig =
-        toml::from_str(&format!("{table}\n{words}\n{more}")).expect("a legal table");
+        toml::from_str(&format!("{table}\n{allow}\n{words}\n{more}")).expect("a legal table");
     NotifierConfig {
         apps: [(AppId::parse(app).expect("legal"), table)].into(),
         time_scale: 1.0,
@@ -404,4 +410,34 @@ fn setting_up_names_the_key_and_not_its_value() {
         said,
         "app shop: notify.body: there is no `idd` to print here; did you mean `id`?"
     );
+}
+
+#[tokio::test]
+async fn an_app_is_reached_only_where_it_is_allowed() {
+    let by_name = |server: &Server, allow: &str| {
+        let url = format!("url = 'http://localhost:{}/hidden'", server.address.port());
+        notifier(config("shop", &url, &format!("allow = [{allow}]")))
+    };
+    let server = Server::start([Act::Answer(answer(200, "", ""))]).await;
+    for elsewhere in ["", "'10.0.0.0/8'", "'localhost.example'"] {
+        let result = by_name(&server, elsewhere)
+            .notify(notification(Status::Completed))
+            .await;
+        let DeliveryResult::Failed { why, .. } = result else {
+            panic!("it went out to this machine: {result:?}");
+        };
+        assert!(
+            why.contains("every address of localhost is in a forbidden range (loopback): allow it with notify.allow"),
+            "{why}"
+        );
+        assert!(!why.contains("hidden"), "{why}");
+    }
+    assert_eq!(server.connections(), 0);
+    for allow in ["'127.0.0.0/8'", "'localhost'"] {
+        let server = Server::start([Act::Answer(answer(200, "", ""))]).await;
+        let result = by_name(&server, allow)
+            .notify(notification(Status::Completed))
+            .await;
+        assert_eq!(result, DeliveryResult::Acknowledged, "{allow}");
+    }
 }

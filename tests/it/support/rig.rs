@@ -276,6 +276,7 @@ fn write_config(dir: &TempDir, setup: &mut Setup, mock_url: &str, app_url: &str)
         .get("notify")
         .map(|notify| notify["format"].as_str() == Some("standard_webhooks"));
     if let Some(signed) = signed {
+        put(&mut setup.config, "app.notify.allow", vec!["127.0.0.1"]);
         let door = if signed { "notify" } else { "transaction" };
         put(
             &mut setup.config,
