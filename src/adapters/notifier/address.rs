@@ -166,7 +166,8 @@ impl AllowList {
     ///
     /// # Errors
     /// Which entry is at fault, and how it would be written.
-    pub(super) fn parse(entries: &[String]) -> Result<Self, String> {
+    pub(super) fn parse<'a>(entries: impl IntoIterator<Item = &'a String>) -> Result<Self, String> {
+        let entries: Vec<&String> = entries.into_iter().collect();
         if entries.len() > ALLOWED_MAX {
             return Err(format!("expected {ALLOWED_MAX} entries at most"));
         }

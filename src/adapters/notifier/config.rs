@@ -1,13 +1,14 @@
 //! The `notify` table of an app in `teller.toml`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Url;
 use serde::Deserialize;
 
 use super::address::AllowList;
+use super::secrets::{self, SecretConfig};
 use crate::adapters::provider::{OneOrMany, TimeScale, Written};
 use crate::transaction::{AppId, NotifyPolicy};
 
@@ -54,11 +55,8 @@ pub(super) enum FormConfig {
         body: String,
         words: Words,
     },
-    /// Signed, as Standard Webhooks v1 says.
-    StandardWebhooks {
-        secret_files: Vec<PathBuf>,
-        secret_variables: Vec<String>,
-    },
+    /// Signed, as Standard Webhooks v1 and v1a say.
+    StandardWebhooks { secrets: Vec<SecretConfig> },
 }
 
 /// The app's words. `failed` has no default and no stand-in: an app that took it for a decline would
@@ -88,7 +86,7 @@ pub(super) enum Method {
 struct Table {
     url: String,
     #[serde(default)]
-    allow: Vec<String>,
+    allow: OneOrMany<String>,
     #[serde(default)]
     format: Format,
     #[serde(default)]
@@ -100,9 +98,7 @@ struct Table {
     #[serde(default)]
     words: Option<Words>,
     #[serde(default)]
-    secret_file: OneOrMany<String>,
-    #[serde(default)]
-    secret_env: OneOrMany<String>,
+    secrets: Vec<SecretConfig>,
     #[serde(default)]
     schedule: Option<Vec<Written>>,
     #[serde(default)]
@@ -125,7 +121,8 @@ impl TryFrom<Table> for NotifyConfig {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or("url: expected a URL such as \"https://app.example.com/transaction\"")?;
-        let allow = AllowList::parse(&table.allow).map_err(|what| format!("allow: {what}"))?;
+        let allow =
+            AllowList::parse(table.allow.iter()).map_err(|what| format!("allow: {what}"))?;
         allow.check(&url).map_err(|what| format!("url: {what}"))?;
         let schedule = match &table.schedule {
             None => SCHEDULE_S.map(Duration::from_secs).to_vec(),
@@ -150,10 +147,9 @@ impl TryFrom<Table> for NotifyConfig {
 
 impl Table {
     fn form(self) -> Result<FormConfig, String> {
-        let secrets = self.secret_file.iter().count() + self.secret_env.iter().count();
         match self.format {
             // Silence would let people believe that such a delivery is signed.
-            Format::Template if secrets > 0 => Err(
+            Format::Template if !self.secrets.is_empty() => Err(
                 "secrets sign the format \"standard_webhooks\" only; a template is sent unsigned"
                     .to_owned(),
             ),
@@ -167,8 +163,8 @@ impl Table {
                     "words: expected the app's words for completed, declined and failed",
                 )?,
             }),
-            Format::StandardWebhooks if secrets == 0 => Err(
-                "the format \"standard_webhooks\" signs, so it needs secret_file or secret_env"
+            Format::StandardWebhooks if self.secrets.is_empty() => Err(
+                "secrets: the format \"standard_webhooks\" signs, so it needs one, such as secrets = [{ file = \"…\" }]"
                     .to_owned(),
             ),
             Format::StandardWebhooks
@@ -182,15 +178,26 @@ impl Table {
                         .to_owned(),
                 )
             }
-            Format::StandardWebhooks => Ok(FormConfig::StandardWebhooks {
-                secret_files: self.secret_file.iter().map(PathBuf::from).collect(),
-                secret_variables: self.secret_env.iter().cloned().collect(),
-            }),
+            Format::StandardWebhooks => {
+                secrets::check(&self.secrets)?;
+                Ok(FormConfig::StandardWebhooks {
+                    secrets: self.secrets,
+                })
+            }
         }
     }
 }
 
 impl NotifyConfig {
+    /// Makes the paths in it relative to `folder`, where the file that it stands in lies.
+    #[must_use]
+    pub fn beside(mut self, folder: &Path) -> Self {
+        if let FormConfig::StandardWebhooks { secrets } = &mut self.form {
+            secrets.iter_mut().for_each(|secret| secret.beside(folder));
+        }
+        self
+    }
+
     /// When the app is told. `time_scale` divides the waits; what is out of its range counts as the
     /// nearest that is in it.
     #[must_use]
@@ -273,7 +280,10 @@ mod tests {
                 REFERENCE.replace("[\"127.0.0.1\"]", "[\"127.0.0.1:3000\"]"),
                 "allow: expected a range such as \"10.1.0.0/16\"",
             ),
-            (format!("{REFERENCE}\nsecret_env = 'X'"), "sent unsigned"),
+            (
+                format!("{REFERENCE}\nsecrets = [{{ env = 'X' }}]"),
+                "sent unsigned",
+            ),
             (format!("{REFERENCE}\nschedule = []"), "1 to 50 waits"),
             (format!("{REFERENCE}\njitter = 1.5"), "0.0 to 1.0"),
             (
@@ -282,10 +292,10 @@ mod tests {
             ),
             (
                 format!("{REFERENCE}\nformat = 'standard_webhooks'"),
-                "needs secret_file or secret_env",
+                "needs one, such as secrets = [{ file = \"…\" }]",
             ),
             (
-                format!("{REFERENCE}\nformat = 'standard_webhooks'\nsecret_env = 'X'"),
+                format!("{REFERENCE}\nformat = 'standard_webhooks'\nsecrets = [{{ env = 'X' }}]"),
                 "belong to the format \"template\"",
             ),
         ] {

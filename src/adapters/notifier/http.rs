@@ -12,10 +12,11 @@ use super::address::AllowList;
 use super::config::{self, FormConfig, NotifierConfig, NotifyConfig};
 use super::problem::NotifierProblem;
 use super::resolver::FilteringResolver;
+use super::signing::Signers;
 use super::template_form::TemplateForm;
-use super::{TIME_OUT, standard_webhooks};
+use super::{TIME_OUT, secrets, standard_webhooks};
 use crate::adapters::provider::{
-    ClientSettings, Secret, TimeScale, causes, client_builder, read_retry_after,
+    ClientSettings, TimeScale, causes, client_builder, read_retry_after,
 };
 use crate::clock::Clock;
 use crate::ports::{Notification, Notifier, Promise};
@@ -58,7 +59,7 @@ enum Form {
         form: Box<TemplateForm>,
     },
     StandardWebhooks {
-        secrets: Vec<Secret>,
+        signers: Signers,
     },
 }
 
@@ -102,33 +103,9 @@ impl App {
                     .map(Box::new)
                     .map_err(|what| wrong("body", what))?,
             },
-            FormConfig::StandardWebhooks {
-                secret_files,
-                secret_variables,
-            } => {
-                let mut secrets = Vec::new();
-                for path in secret_files {
-                    let path_shown = path.display().to_string();
-                    let text = std::fs::read_to_string(path).map_err(|source| {
-                        NotifierProblem::SecretFile {
-                            app: name.to_owned(),
-                            path: path_shown.clone(),
-                            source,
-                        }
-                    })?;
-                    let secret = standard_webhooks::read_secret(&text)
-                        .map_err(|what| wrong("secret_file", format!("{path_shown}: {what}")))?;
-                    secrets.push(secret);
-                }
-                for variable in secret_variables {
-                    let text = std::env::var(&variable)
-                        .map_err(|_| wrong("secret_env", format!("{variable} is not set")))?;
-                    let secret = standard_webhooks::read_secret(&text)
-                        .map_err(|what| wrong("secret_env", format!("{variable}: {what}")))?;
-                    secrets.push(secret);
-                }
-                Form::StandardWebhooks { secrets }
-            }
+            FormConfig::StandardWebhooks { secrets } => Form::StandardWebhooks {
+                signers: secrets::read(name, &secrets)?,
+            },
         };
         let allow = Arc::new(config.allow);
         let http = client_builder(ClientSettings {
@@ -168,17 +145,17 @@ impl App {
                 let body = form.body(notification)?;
                 (method.clone(), content_type.clone(), body, None)
             }
-            Form::StandardWebhooks { secrets } => {
+            Form::StandardWebhooks { signers } => {
                 let body = standard_webhooks::body(notification)
                     .map_err(|_| "the body can't be written".to_owned())?;
-                let timestamp_s = clock.now().wall.as_secs();
-                let signature = standard_webhooks::signature(secrets, &id, timestamp_s, &body);
+                let now = clock.now().wall;
+                let signature = signers.signature(&id, now, &body);
                 let content_type = HeaderValue::from_static("application/json");
                 (
                     Method::POST,
                     content_type,
                     body,
-                    Some((timestamp_s, signature)),
+                    Some((now.as_secs(), signature)),
                 )
             }
         };

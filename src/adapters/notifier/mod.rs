@@ -16,6 +16,8 @@ mod config;
 mod http;
 mod problem;
 mod resolver;
+mod secrets;
+mod signing;
 mod standard_webhooks;
 mod template_form;
 
@@ -27,6 +29,7 @@ use std::time::Duration;
 pub use config::{NotifierConfig, NotifyConfig};
 pub use http::HttpNotifier;
 pub use problem::NotifierProblem;
+pub use signing::public_key;
 
 /// For one call to an app, its connection included: the 15 to 30 s that the trade grants a receiver.
 const TIME_OUT: Duration = Duration::from_secs(15);

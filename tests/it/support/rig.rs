@@ -65,7 +65,9 @@ impl Setup {
     /// Has the app told in the form of Standard Webhooks, signed with `secret`.
     pub(crate) fn tell_signed(&mut self, secret_file: &str, schedule: &[&str]) {
         put(&mut self.config, "app.notify.format", "standard_webhooks");
-        put(&mut self.config, "app.notify.secret_file", secret_file);
+        let mut secret = Table::new();
+        put(&mut secret, "file", secret_file);
+        put(&mut self.config, "app.notify.secrets", vec![secret]);
         self.tell_on(schedule);
     }
 
