@@ -10,8 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::transaction::{
-    Attempt, DeliveryResult, Intent, Key, Mono, Notice, Policy, Record, Report, Request,
-    Resolution, State, Status, Timestamp, Transaction, TransactionId,
+    AppId, Attempt, DeliveryResult, Intent, Key, Mono, Notice, NotifyPolicy, Policy, Record,
+    Report, Request, Resolution, State, Status, Timestamp, Transaction, TransactionId,
 };
 
 /// A future that can cross threads.
@@ -238,7 +238,8 @@ pub trait Provider: Send + Sync {
     /// Its name in requests, URLs and logs.
     fn name(&self) -> &str;
 
-    /// The numbers that decisions depend on.
+    /// The numbers that decisions depend on. Its [`Policy::notify`] is not looked at: how an app is
+    /// told is said by [`Notifier::policy`].
     fn policy(&self) -> &Policy;
 
     /// What its gate lets through.
@@ -400,6 +401,9 @@ impl Providers {
 
 /// Tells apps.
 pub trait Notifier: Send + Sync {
+    /// When this app is told; `None` tells it nothing. The same for as long as the process lives.
+    fn policy(&self, app: &AppId) -> Option<NotifyPolicy>;
+
     /// Delivers one notification once. Never fails: what goes wrong is a result.
     fn notify(&self, notification: Notification) -> Promise<DeliveryResult>;
 }

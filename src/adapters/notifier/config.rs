@@ -198,11 +198,8 @@ impl NotifyConfig {
         self
     }
 
-    /// When the app is told. `time_scale` divides the waits; what is out of its range counts as the
-    /// nearest that is in it.
-    #[must_use]
-    pub fn policy(&self, time_scale: f64) -> NotifyPolicy {
-        let scale = TimeScale::nearest(time_scale);
+    /// When the app is told.
+    pub(super) fn policy(&self, scale: TimeScale) -> NotifyPolicy {
         NotifyPolicy {
             schedule: self
                 .schedule
@@ -228,6 +225,10 @@ mod tests {
         words = { completed = "accepted", declined = "declined", failed = "failed" }
     "#;
 
+    fn scale(scale: f64) -> TimeScale {
+        TimeScale::new(scale).expect("in range")
+    }
+
     fn complaint(text: &str) -> String {
         let read: Result<NotifyConfig, _> = toml::from_str(text);
         read.expect_err("refused").to_string()
@@ -236,13 +237,16 @@ mod tests {
     #[test]
     fn the_reference_app_needs_a_url_and_its_words() {
         let config: NotifyConfig = toml::from_str(REFERENCE).expect("legal");
-        let policy = config.policy(1.0);
+        let policy = config.policy(scale(1.0));
         assert_eq!(policy.schedule.len(), 10);
         assert_eq!(policy.schedule[0], Duration::ZERO);
         assert_eq!(policy.schedule[9], Duration::from_hours(24));
         assert!((policy.jitter - 0.2).abs() < f64::EPSILON);
         assert!(!policy.tells_review);
-        assert_eq!(config.policy(10.0).schedule[1], Duration::from_millis(500));
+        assert_eq!(
+            config.policy(scale(10.0)).schedule[1],
+            Duration::from_millis(500)
+        );
     }
 
     #[test]
@@ -261,7 +265,7 @@ mod tests {
             "failed = \"f\", in_review = \"held\"",
         );
         let config: NotifyConfig = toml::from_str(&text).expect("legal");
-        assert!(config.policy(1.0).tells_review);
+        assert!(config.policy(scale(1.0)).tells_review);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::adapters::provider::{
 };
 use crate::clock::Clock;
 use crate::ports::{Notification, Notifier, Promise};
-use crate::transaction::{AppId, DeliveryResult};
+use crate::transaction::{AppId, DeliveryResult, NotifyPolicy};
 
 /// Deliveries that are out to one app at once: an app that comes back must not be run over by all
 /// that has waited for it, nor a slow one hold a connection for each of its transactions.
@@ -48,6 +48,7 @@ struct App {
     /// Of its own, because its resolver knows what this app may reach.
     http: reqwest::Client,
     form: Form,
+    policy: NotifyPolicy,
     permits: Semaphore,
 }
 
@@ -86,6 +87,7 @@ impl App {
             key,
             what,
         };
+        let policy = config.policy(scale);
         let form = match config.form {
             FormConfig::Template {
                 method,
@@ -121,6 +123,7 @@ impl App {
             allow,
             http,
             form,
+            policy,
             permits: Semaphore::new(DELIVERIES_AT_ONCE),
         })
     }
@@ -261,6 +264,10 @@ fn failed(why: &str) -> DeliveryResult {
 }
 
 impl Notifier for HttpNotifier {
+    fn policy(&self, app: &AppId) -> Option<NotifyPolicy> {
+        self.0.apps.get(app).map(|app| app.policy.clone())
+    }
+
     fn notify(&self, notification: Notification) -> Promise<DeliveryResult> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move { inner.notify(&notification).await })

@@ -85,3 +85,27 @@ async fn printing_a_notifier_shows_no_secret() {
         "{shown}"
     );
 }
+
+#[tokio::test]
+async fn each_app_has_its_own_schedule_and_a_stranger_none() {
+    let server = Server::start([]).await;
+    let url = format!("url = '{}'", server.url());
+    let mut both = config("shop", &url, "schedule = ['0s', '10s']");
+    both.apps
+        .extend(config("bar", &url, "schedule = ['1s']\njitter = 0.0").apps);
+    both.time_scale = 2.0;
+    let notifier = notifier(both);
+    let schedule_ms = |app: &str| {
+        let policy = notifier.policy(&AppId::parse(app).expect("legal"))?;
+        Some(
+            policy
+                .schedule
+                .iter()
+                .map(Duration::as_millis)
+                .collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(schedule_ms("shop"), Some(vec![0, 5_000]));
+    assert_eq!(schedule_ms("bar"), Some(vec![500]));
+    assert_eq!(schedule_ms("stranger"), None);
+}
