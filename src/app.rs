@@ -117,6 +117,7 @@ impl Application {
             clock,
             router,
             config.bounds,
+            std::slice::from_ref(&config.app),
         );
         let server = serve(config, listener, &house)?;
         for gate in house.gates() {
@@ -244,10 +245,6 @@ fn providers(config: &Config, public_url: &str, clock: Clock) -> anyhow::Result<
             secrets: std::collections::BTreeMap::new(),
             token_secrets: secrets.clone(),
             time_scale: config.time_scale,
-            notify: config
-                .notify
-                .as_ref()
-                .map(|notify| notify.policy(config.time_scale)),
         };
         Ok(Arc::new(HttpProvider::new(
             provider.profile.clone(),

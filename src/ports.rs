@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::transaction::{
-    Attempt, DeliveryResult, Intent, Key, Mono, Notice, Policy, Report, Request, Resolution,
-    TransactionId,
+    AppId, Attempt, DeliveryResult, Intent, Key, Mono, Notice, NotifyPolicy, Policy, Report, Request,
+    Resolution, TransactionId,
 };
 
 pub use self::journal::{
@@ -29,7 +29,8 @@ pub trait Provider: Send + Sync {
     /// Its name in requests, URLs and logs.
     fn name(&self) -> &str;
 
-    /// The numbers that decisions depend on.
+    /// The numbers that decisions depend on. Its [`Policy::notify`] is not looked at: how an app is
+    /// told is said by [`Notifier::policy`].
     fn policy(&self) -> &Policy;
 
     /// What its gate lets through.
@@ -261,6 +262,9 @@ impl Providers {
 
 /// Tells apps.
 pub trait Notifier: Send + Sync {
+    /// When this app is told; `None` tells it nothing. The same for as long as the process lives.
+    fn policy(&self, app: &AppId) -> Option<NotifyPolicy>;
+
     /// Delivers one notification once. Never fails: what goes wrong is a result.
     fn notify(&self, notification: Notification) -> Promise<DeliveryResult>;
 }

@@ -26,10 +26,6 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
             secrets: std::collections::BTreeMap::new(),
             token_secrets: vec![Secret::new("only to check that the profile can be set up")],
             time_scale: config.time_scale,
-            notify: config
-                .notify
-                .as_ref()
-                .map(|notify| notify.policy(config.time_scale)),
         };
         let checked = HttpProvider::new(provider.profile.clone(), settings, Clock::system())?;
         let window = checked.policy().ghost_window;

@@ -8,16 +8,19 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::sync::Semaphore;
 
+use super::address::AllowList;
 use super::config::{self, FormConfig, NotifierConfig, NotifyConfig};
 use super::problem::NotifierProblem;
+use super::resolver::FilteringResolver;
+use super::signing::Signers;
 use super::template_form::TemplateForm;
-use super::{TIME_OUT, standard_webhooks};
+use super::{TIME_OUT, secrets, standard_webhooks};
 use crate::adapters::provider::{
-    ClientSettings, Secret, TimeScale, causes, client, read_retry_after,
+    ClientSettings, TimeScale, causes, client_builder, read_retry_after,
 };
 use crate::clock::Clock;
 use crate::ports::{Notification, Notifier, Promise};
-use crate::transaction::{AppId, DeliveryResult};
+use crate::transaction::{AppId, DeliveryResult, NotifyPolicy};
 
 /// Deliveries that are out to one app at once: an app that comes back must not be run over by all
 /// that has waited for it, nor a slow one hold a connection for each of its transactions.
@@ -34,7 +37,6 @@ pub struct HttpNotifier(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     apps: BTreeMap<AppId, App>,
-    http: reqwest::Client,
     clock: Clock,
     scale: TimeScale,
 }
@@ -42,7 +44,11 @@ struct Inner {
 #[derive(Debug)]
 struct App {
     url: Url,
+    allow: Arc<AllowList>,
+    /// Of its own, because its resolver knows what this app may reach.
+    http: reqwest::Client,
     form: Form,
+    policy: NotifyPolicy,
     permits: Semaphore,
 }
 
@@ -54,7 +60,7 @@ enum Form {
         form: Box<TemplateForm>,
     },
     StandardWebhooks {
-        secrets: Vec<Secret>,
+        signers: Signers,
     },
 }
 
@@ -65,34 +71,23 @@ impl HttpNotifier {
     /// [`NotifierProblem`] with the app and the key that is wrong.
     pub fn new(config: NotifierConfig, clock: Clock) -> Result<Self, NotifierProblem> {
         let scale = TimeScale::new(config.time_scale).map_err(NotifierProblem::Settings)?;
-        let speaks_tls = config.apps.values().any(|app| app.url.scheme() == "https");
-        let http = client(ClientSettings {
-            connect_time_out: scale.duration(CONNECT_TIME_OUT),
-            pool_idle_per_host: DELIVERIES_AT_ONCE,
-            speaks_tls,
-        })
-        .map_err(NotifierProblem::Client)?;
         let mut apps = BTreeMap::new();
         for (name, config) in config.apps {
-            let app = App::new(name.as_str(), config)?;
+            let app = App::new(name.as_str(), config, scale)?;
             apps.insert(name, app);
         }
-        Ok(Self(Arc::new(Inner {
-            apps,
-            http,
-            clock,
-            scale,
-        })))
+        Ok(Self(Arc::new(Inner { apps, clock, scale })))
     }
 }
 
 impl App {
-    fn new(name: &str, config: NotifyConfig) -> Result<Self, NotifierProblem> {
+    fn new(name: &str, config: NotifyConfig, scale: TimeScale) -> Result<Self, NotifierProblem> {
         let wrong = |key, what| NotifierProblem::App {
             app: name.to_owned(),
             key,
             what,
         };
+        let policy = config.policy(scale);
         let form = match config.form {
             FormConfig::Template {
                 method,
@@ -110,37 +105,25 @@ impl App {
                     .map(Box::new)
                     .map_err(|what| wrong("body", what))?,
             },
-            FormConfig::StandardWebhooks {
-                secret_files,
-                secret_variables,
-            } => {
-                let mut secrets = Vec::new();
-                for path in secret_files {
-                    let path_shown = path.display().to_string();
-                    let text = std::fs::read_to_string(path).map_err(|source| {
-                        NotifierProblem::SecretFile {
-                            app: name.to_owned(),
-                            path: path_shown.clone(),
-                            source,
-                        }
-                    })?;
-                    let secret = standard_webhooks::read_secret(&text)
-                        .map_err(|what| wrong("secret_file", format!("{path_shown}: {what}")))?;
-                    secrets.push(secret);
-                }
-                for variable in secret_variables {
-                    let text = std::env::var(&variable)
-                        .map_err(|_| wrong("secret_env", format!("{variable} is not set")))?;
-                    let secret = standard_webhooks::read_secret(&text)
-                        .map_err(|what| wrong("secret_env", format!("{variable}: {what}")))?;
-                    secrets.push(secret);
-                }
-                Form::StandardWebhooks { secrets }
-            }
+            FormConfig::StandardWebhooks { secrets } => Form::StandardWebhooks {
+                signers: secrets::read(name, &secrets)?,
+            },
         };
+        let allow = Arc::new(config.allow);
+        let http = client_builder(ClientSettings {
+            connect_time_out: scale.duration(CONNECT_TIME_OUT),
+            pool_idle_per_host: DELIVERIES_AT_ONCE,
+            speaks_tls: config.url.scheme() == "https",
+        })
+        .dns_resolver(FilteringResolver::new(Arc::clone(&allow)))
+        .build()
+        .map_err(NotifierProblem::Client)?;
         Ok(Self {
             url: config.url,
+            allow,
+            http,
             form,
+            policy,
             permits: Semaphore::new(DELIVERIES_AT_ONCE),
         })
     }
@@ -151,6 +134,10 @@ impl App {
         notification: &Notification,
         clock: Clock,
     ) -> Result<reqwest::Request, String> {
+        // The resolver is asked for names only; an address that is written out is looked at here.
+        self.allow
+            .check(&self.url)
+            .map_err(|forbidden| forbidden.to_string())?;
         let id = notification.notice.id.to_string();
         let (method, content_type, body, signed) = match &self.form {
             Form::Template {
@@ -161,17 +148,17 @@ impl App {
                 let body = form.body(notification)?;
                 (method.clone(), content_type.clone(), body, None)
             }
-            Form::StandardWebhooks { secrets } => {
+            Form::StandardWebhooks { signers } => {
                 let body = standard_webhooks::body(notification)
                     .map_err(|_| "the body can't be written".to_owned())?;
-                let timestamp_s = clock.now().wall.as_secs();
-                let signature = standard_webhooks::signature(secrets, &id, timestamp_s, &body);
+                let now = clock.now().wall;
+                let signature = signers.signature(&id, now, &body);
                 let content_type = HeaderValue::from_static("application/json");
                 (
                     Method::POST,
                     content_type,
                     body,
-                    Some((timestamp_s, signature)),
+                    Some((now.as_secs(), signature)),
                 )
             }
         };
@@ -216,7 +203,7 @@ impl Inner {
             Err(why) => return failed(&why),
         };
         *request.timeout_mut() = Some(time_out);
-        match self.http.execute(request).await {
+        match app.http.execute(request).await {
             Ok(response) => {
                 let result = self.judge(&response);
                 drain(response).await;
@@ -277,6 +264,10 @@ fn failed(why: &str) -> DeliveryResult {
 }
 
 impl Notifier for HttpNotifier {
+    fn policy(&self, app: &AppId) -> Option<NotifyPolicy> {
+        self.0.apps.get(app).map(|app| app.policy.clone())
+    }
+
     fn notify(&self, notification: Notification) -> Promise<DeliveryResult> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move { inner.notify(&notification).await })

@@ -7,13 +7,17 @@
 //!                       └◀── DeliveryResult: acknowledged, failed with its wait, gone ◀── status
 //! ```
 //!
-//! What holds here: only 2xx acknowledges, a redirect is never followed, and every delivery of the same
-//! news carries the same id and the transaction's version, so that an app can drop what it knows. A
+//! What holds here: no connection leads to an address that is not public, unless the app's list allows
+//! it; only 2xx acknowledges, a redirect is never followed, and every delivery of the same news carries the same id and the transaction's version, so that an app can drop what it knows. A
 //! failure's text never holds a URL, a secret or a body.
 
+mod address;
 mod config;
 mod http;
 mod problem;
+mod resolver;
+mod secrets;
+mod signing;
 mod standard_webhooks;
 mod template_form;
 
@@ -25,6 +29,7 @@ use std::time::Duration;
 pub use config::{NotifierConfig, NotifyConfig};
 pub use http::HttpNotifier;
 pub use problem::NotifierProblem;
+pub use signing::public_key;
 
 /// For one call to an app, its connection included: the 15 to 30 s that the trade grants a receiver.
 const TIME_OUT: Duration = Duration::from_secs(15);

@@ -29,7 +29,6 @@ pub(crate) fn settings(base_url: &str) -> Settings {
         secrets: BTreeMap::new(),
         token_secrets: vec![token_secret()],
         time_scale: 1.0,
-        notify: None,
     }
 }
 
