@@ -21,6 +21,7 @@ use crate::api::{self, Doors};
 use crate::clock::Clock;
 use crate::config::{Config, ProviderConfig, webhook_secrets};
 use crate::ports::{Journal, Provider, Providers};
+use crate::transaction::AppId;
 
 /// A client has to send its request's head within this long: a head is one packet or two.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -209,10 +210,22 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Without keys nothing tells who asks.
+fn only_app(config: &Config) -> anyhow::Result<AppId> {
+    match config.apps.as_slice() {
+        [only] => Ok(only.name.clone()),
+        apps => anyhow::bail!(
+            "{}: {} apps are configured, and nothing tells them apart at the doors",
+            config.origin.display(),
+            apps.len()
+        ),
+    }
+}
+
 fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::Result<Server> {
     let doors = web::Data::new(Doors {
         house: Arc::clone(house),
-        app: config.app.clone(),
+        app: only_app(config)?,
         bounds: config.doors,
     });
     let workers_house = Arc::clone(house);
@@ -242,8 +255,9 @@ fn providers(config: &Config, public_url: &str, clock: Clock) -> anyhow::Result<
             token_secrets: secrets.clone(),
             time_scale: config.time_scale,
             notify: config
-                .notify
-                .as_ref()
+                .apps
+                .iter()
+                .find_map(|app| app.notify.as_ref())
                 .map(|notify| notify.policy(config.time_scale)),
         };
         Ok(Arc::new(HttpProvider::new(
@@ -266,9 +280,9 @@ fn providers(config: &Config, public_url: &str, clock: Clock) -> anyhow::Result<
 /// Which key, file or variable is at fault; never what a secret holds.
 pub fn notifier(config: &Config, clock: Clock) -> anyhow::Result<HttpNotifier> {
     let apps = config
-        .notify
+        .apps
         .iter()
-        .map(|notify| (config.app.clone(), notify.clone()))
+        .filter_map(|app| Some((app.name.clone(), app.notify.clone()?)))
         .collect();
     Ok(HttpNotifier::new(
         NotifierConfig {

@@ -24,8 +24,9 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
             token_secrets: vec![Secret::new("only to check that the profile can be set up")],
             time_scale: config.time_scale,
             notify: config
-                .notify
-                .as_ref()
+                .apps
+                .iter()
+                .find_map(|app| app.notify.as_ref())
                 .map(|notify| notify.policy(config.time_scale)),
         };
         let checked = HttpProvider::new(provider.profile.clone(), settings, Clock::system())?;
@@ -45,13 +46,15 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
     }
     notifier(&config, Clock::system())?;
     let mut out = std::io::stdout();
-    let told = if config.notify.is_some() {
-        "notification"
-    } else {
-        "nobody"
-    };
     writeln!(out, "{}: good", arguments.config.display())?;
-    writeln!(out, "  app {}, told by {told}", config.app)?;
+    for app in &config.apps {
+        let told = if app.notify.is_some() {
+            "notification"
+        } else {
+            "nobody"
+        };
+        writeln!(out, "  app {}, told by {told}", app.name)?;
+    }
     for line in lines {
         writeln!(out, "{line}")?;
     }
