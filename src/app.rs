@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
 use anyhow::Context;
 use tokio::sync::watch;
@@ -21,7 +22,6 @@ use crate::api::{self, Doors};
 use crate::clock::Clock;
 use crate::config::{Config, ProviderConfig, webhook_secrets};
 use crate::ports::{Journal, Provider, Providers};
-use crate::transaction::AppId;
 
 /// A client has to send its request's head within this long: a head is one packet or two.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -96,6 +96,7 @@ impl Application {
     /// # Errors
     /// Why teller can't start, in words for an operator.
     pub fn build_on(config: &Config, open: OpenJournal) -> anyhow::Result<Self> {
+        config.refuse_open_doors()?;
         let listener = TcpListener::bind(&config.listen).with_context(|| {
             format!(
                 "can't listen on {}; is another teller running there?",
@@ -210,29 +211,20 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Without keys nothing tells who asks.
-fn only_app(config: &Config) -> anyhow::Result<AppId> {
-    match config.apps.as_slice() {
-        [only] => Ok(only.name.clone()),
-        apps => anyhow::bail!(
-            "{}: {} apps are configured, and nothing tells them apart at the doors",
-            config.origin.display(),
-            apps.len()
-        ),
-    }
-}
-
 fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::Result<Server> {
     let doors = web::Data::new(Doors {
         house: Arc::clone(house),
-        app: only_app(config)?,
+        apps: config.apps.iter().map(|app| app.name.clone()).collect(),
+        access: config.access.clone(),
         bounds: config.doors,
     });
     let workers_house = Arc::clone(house);
     let server = HttpServer::new(move || {
         Registry::start_on_this_thread(&workers_house);
         let doors = doors.clone();
-        actix_web::App::new().configure(|config| api::mount(config, doors))
+        actix_web::App::new()
+            .wrap(from_fn(api::in_a_span))
+            .configure(|config| api::mount(config, doors))
     })
     .workers(config.workers)
     .max_connections(CONNECTIONS_PER_WORKER)

@@ -71,13 +71,16 @@ async fn take(
             }
         }
         Ok(WebhookReading::Hint { id }) => {
-            let key = Key {
-                app: doors.app.clone(),
-                id,
-            };
-            tracing::info!(%key, provider = provider.name(), "webhook without proof, taken as a hint");
-            // A hint that finds no room is not worth keeping: the armed inquiry asks anyway.
-            let _ = doors.house.router.send(key, Call::Hint);
+            // Nobody vouches for it, so nobody says whose it is; those who don't know the id drop it.
+            for app in &doors.apps {
+                let key = Key {
+                    app: app.clone(),
+                    id,
+                };
+                tracing::info!(%key, provider = provider.name(), "webhook without proof, taken as a hint");
+                // A hint that finds no room is not worth keeping: the armed inquiry asks anyway.
+                let _ = doors.house.router.send(key, Call::Hint);
+            }
         }
         Err(WebhookRejected::Unreadable(why)) => return Err(Problem::unreadable_webhook(why)),
     }

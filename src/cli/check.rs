@@ -55,6 +55,13 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
         };
         writeln!(out, "  app {}, told by {told}", app.name)?;
     }
+    if config.refuse_open_doors().is_err() {
+        eprintln!(
+            "teller: no key is configured and listen = {:?} is open to other machines: `teller serve` refuses to \
+             start without --i-accept-open-doors",
+            config.listen
+        );
+    }
     for line in lines {
         writeln!(out, "{line}")?;
     }

@@ -3,6 +3,7 @@
 use anyhow::bail;
 
 use super::file::AppTable;
+use super::keys::KeyConfig;
 use crate::adapters::notifier::NotifyConfig;
 use crate::transaction::AppId;
 
@@ -17,6 +18,8 @@ pub struct AppConfig {
     pub name: AppId,
     /// How it is told; `None` tells it nothing.
     pub notify: Option<NotifyConfig>,
+    /// Its keys, all valid at once.
+    pub keys: Vec<KeyConfig>,
 }
 
 pub(super) fn apps(origin: &str, tables: Vec<AppTable>) -> anyhow::Result<Vec<AppConfig>> {
@@ -38,6 +41,7 @@ pub(super) fn apps(origin: &str, tables: Vec<AppTable>) -> anyhow::Result<Vec<Ap
         apps.push(AppConfig {
             name: table.name,
             notify: table.notify,
+            keys: table.keys,
         });
     }
     Ok(apps)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::keys::KeyConfig;
 use crate::adapters::notifier::NotifyConfig;
 use crate::adapters::provider::{OneOrMany, Written};
 use crate::transaction::AppId;
@@ -20,7 +21,11 @@ pub(super) struct File {
     pub(super) drain_timeout: Option<Written>,
     #[serde(default = "time_scale")]
     pub(super) time_scale: f64,
+    #[serde(default)]
+    pub(super) open_doors: bool,
     pub(super) app: OneOrMany<AppTable>,
+    #[serde(default)]
+    pub(super) operators: OperatorsTable,
     #[serde(default)]
     pub(super) webhooks: WebhooksTable,
     pub(super) provider: Vec<ProviderTable>,
@@ -33,6 +38,15 @@ pub(super) struct File {
 pub(super) struct AppTable {
     pub(super) name: AppId,
     pub(super) notify: Option<NotifyConfig>,
+    #[serde(default)]
+    pub(super) keys: Vec<KeyConfig>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OperatorsTable {
+    #[serde(default)]
+    pub(super) keys: Vec<KeyConfig>,
 }
 
 #[derive(Deserialize, Default)]

@@ -2,7 +2,9 @@
 //! by the environment, and that by flags.
 
 mod apps;
+mod doors;
 mod file;
+mod keys;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -13,13 +15,14 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 pub use apps::{APPS_MAX, AppConfig};
+pub use keys::{KEYS_MAX, KeyConfig, NewKey};
 pub use secrets::webhook_secrets;
 
 use file::{BoundsTable, File, ProviderTable};
 
 use crate::actors::Bounds;
 use crate::adapters::provider::{Profile, ProfileProblem};
-use crate::api::DoorBounds;
+use crate::api::{Access, DoorBounds};
 
 /// Everything that an operator can set, checked.
 #[derive(Clone, Debug)]
@@ -40,6 +43,10 @@ pub struct Config {
     pub time_scale: f64,
     /// The apps, one at least.
     pub apps: Vec<AppConfig>,
+    /// Who may come in.
+    pub access: Access,
+    /// Whether doors without keys may be open to other machines.
+    pub open_doors: bool,
     /// The providers.
     pub providers: Vec<ProviderConfig>,
     /// The provider that takes what names none.
@@ -74,6 +81,8 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
     /// Instead of `workers`.
     pub workers: Option<usize>,
+    /// As if `open_doors = true` were said.
+    pub open_doors: bool,
 }
 
 impl Config {
@@ -107,6 +116,8 @@ impl Config {
                 "{origin}: workers has to be 1 to 256 (a shard each, and there are 256 partitions); it is {workers}"
             );
         }
+        let apps = apps::apps(&origin, file.app.into_vec())?;
+        let access = keys::access(&origin, &apps, &file.operators.keys)?;
         let (providers, default_provider) = providers(&origin, &file.provider, beside)?;
         Ok(Self {
             listen: overrides.listen.unwrap_or(file.listen),
@@ -118,7 +129,9 @@ impl Config {
                 .drain_timeout
                 .map_or(Duration::from_secs(20), |written| written.0),
             time_scale: file.time_scale,
-            apps: apps::apps(&origin, file.app.into_vec())?,
+            apps,
+            access,
+            open_doors: overrides.open_doors || file.open_doors,
             providers,
             default_provider,
             token_secret_files: file
