@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
 use anyhow::Context;
 use tokio::sync::watch;
@@ -95,6 +96,7 @@ impl Application {
     /// # Errors
     /// Why teller can't start, in words for an operator.
     pub fn build_on(config: &Config, open: OpenJournal) -> anyhow::Result<Self> {
+        config.refuse_open_doors()?;
         let listener = TcpListener::bind(&config.listen).with_context(|| {
             format!(
                 "can't listen on {}; is another teller running there?",
@@ -213,14 +215,17 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
 fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::Result<Server> {
     let doors = web::Data::new(Doors {
         house: Arc::clone(house),
-        app: config.app.clone(),
+        apps: config.apps.iter().map(|app| app.name.clone()).collect(),
+        access: config.access.clone(),
         bounds: config.doors,
     });
     let workers_house = Arc::clone(house);
     let server = HttpServer::new(move || {
         Registry::start_on_this_thread(&workers_house);
         let doors = doors.clone();
-        actix_web::App::new().configure(|config| api::mount(config, doors))
+        actix_web::App::new()
+            .wrap(from_fn(api::in_a_span))
+            .configure(|config| api::mount(config, doors))
     })
     .workers(config.workers)
     .max_connections(CONNECTIONS_PER_WORKER)
@@ -266,9 +271,9 @@ fn providers(config: &Config, public_url: &str, clock: Clock) -> anyhow::Result<
 /// Which key, file or variable is at fault; never what a secret holds.
 pub fn notifier(config: &Config, clock: Clock) -> anyhow::Result<HttpNotifier> {
     let apps = config
-        .notify
+        .apps
         .iter()
-        .map(|notify| (config.app.clone(), notify.clone()))
+        .filter_map(|app| Some((app.name.clone(), app.notify.clone()?)))
         .collect();
     Ok(HttpNotifier::new(
         NotifierConfig {

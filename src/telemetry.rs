@@ -31,7 +31,7 @@ pub fn start() -> WorkerGuard {
             .json()
             .flatten_event(true)
             .with_target(false)
-            .with_current_span(false)
+            .with_current_span(true)
             .with_span_list(false)
             .try_init()
     };

@@ -9,7 +9,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::{Doors, Problem, intake, transactions};
+use super::{Caller, Doors, Problem, transactions};
 use crate::actors::messages::Until;
 use crate::transaction::{Fact, Key, Record};
 
@@ -22,14 +22,12 @@ const UNWATCHED_PAUSE: Duration = Duration::from_secs(1);
 const RECONNECT_MS: u32 = 3_000;
 
 pub(super) async fn events(
+    caller: Caller,
     doors: web::Data<Doors>,
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let key = Key {
-        app: doors.app.clone(),
-        id: intake::id(&path, "path:id")?,
-    };
+    let key = caller.key(&doors, &request, &path)?;
     let records = history(&doors, &key).await?;
     let accepts = request
         .headers()

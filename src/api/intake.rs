@@ -18,6 +18,7 @@ const DEPTH_MAX: usize = 32;
 /// Reads a request.
 pub(super) fn read(
     doors: &Doors,
+    app: &AppId,
     body: &[u8],
     idempotency_key: Option<&str>,
     traceparent: Option<String>,
@@ -33,7 +34,7 @@ pub(super) fn read(
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         return Err(unknown_field(unknown));
     }
-    let id = identity(&doors.app, &mut fields, idempotency_key)?;
+    let id = identity(app, &mut fields, idempotency_key)?;
     let provider = provider(doors, &mut fields)?;
     let amount = amount(&mut fields)?;
     let payload = payload(&mut fields)?;
@@ -53,7 +54,7 @@ pub(super) fn read(
     };
     Ok(Acceptance {
         key: Key {
-            app: doors.app.clone(),
+            app: app.clone(),
             id,
         },
         request: Arc::new(request),

@@ -3,12 +3,14 @@
 //! Handlers only translate: a request becomes a call to a transaction's actor, its answer becomes
 //! JSON. Every error is problem+json and is worded in [`problem`] alone.
 
+mod auth;
 mod binding;
 pub mod body;
 mod health;
 mod history;
 mod idempotency;
 mod intake;
+pub mod keys;
 mod operators;
 mod prefer;
 mod problem;
@@ -22,6 +24,7 @@ use std::time::Duration;
 use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 
+pub use auth::{Access, Caller, in_a_span};
 pub use problem::Problem;
 
 use crate::actors::House;
@@ -59,10 +62,23 @@ impl Default for DoorBounds {
 pub struct Doors {
     /// The actors and what they share.
     pub house: Arc<House>,
-    /// Who asks, while there is one app.
-    pub app: AppId,
+    /// The apps, one at least.
+    pub apps: Vec<AppId>,
+    /// How callers show who they are.
+    pub access: Access,
     /// The bounds.
     pub bounds: DoorBounds,
+}
+
+impl Doors {
+    /// The app, if there is only one.
+    #[must_use]
+    pub fn only_app(&self) -> Option<&AppId> {
+        match self.apps.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
 }
 
 /// Mounts every door.

@@ -6,27 +6,27 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::auth::Operator;
 use super::transactions::{LIST_MAX, cursor, limit, page, within};
 use super::view::{self, View};
-use super::{Doors, Problem, body, intake};
+use super::{Caller, Doors, Problem, body, intake};
 use crate::actors::messages::Acted;
 use crate::actors::router::Unanswered;
 use crate::actors::status::ActorStatus;
 use crate::ports::ListQuery;
-use crate::transaction::{Act, Command, Key, Outcome};
+use crate::transaction::{Act, AppId, Command, Key, Outcome};
 
 /// Characters of a person's name or reason that are kept, at most.
 const WORDS_MAX: usize = 500;
 
 /// `GET /v1/actors/{id}`.
 pub(super) async fn actor(
+    Operator(caller): Operator,
     doors: web::Data<Doors>,
+    request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let key = Key {
-        app: doors.app.clone(),
-        id: intake::id(&path, "path:id")?,
-    };
+    let key = caller.key(&doors, &request, &path)?;
     let status = within(
         doors.bounds.commit_deadline,
         doors.house.router.inspect(key.clone()),
@@ -54,22 +54,17 @@ fn query<T>(query: Query<T>) -> Result<T, Problem> {
 
 /// `GET /v1/actors`: those in memory, by id, and what each shard holds.
 pub(super) async fn actors(
+    _: Operator,
     doors: web::Data<Doors>,
     pages: Query<Pages>,
 ) -> Result<HttpResponse, Problem> {
     let pages = query(pages)?;
     let limit = pages.limit.as_deref().map_or(Ok(LIST_MAX), limit)?;
-    let after = match pages.cursor {
-        Some(cursor) => Some(Key {
-            app: doors.app.clone(),
-            id: intake::id(&cursor, "query:cursor")?,
-        }),
-        None => None,
-    };
+    let after = pages.cursor.as_deref().map(actor_cursor).transpose()?;
     let router = &doors.house.router;
     let keys = router.live_keys(after, limit).await;
     let next = (keys.len() == limit)
-        .then(|| keys.last().map(|key| key.id))
+        .then(|| keys.last().map(Key::to_string))
         .flatten();
     let mut data: Vec<Box<ActorStatus>> = Vec::with_capacity(keys.len());
     for key in keys {
@@ -89,13 +84,29 @@ pub(super) async fn actors(
     })))
 }
 
+/// Where a page of actors begins: after the transaction that the one before ended with.
+fn actor_cursor(text: &str) -> Result<Key, Problem> {
+    let fault = || {
+        Problem::invalid_field(
+            "query:cursor",
+            "a cursor comes from next_cursor of the page before",
+        )
+    };
+    let (app, id) = text.split_once('/').ok_or_else(fault)?;
+    Ok(Key {
+        app: AppId::parse(app).map_err(|_| fault())?,
+        id: intake::id(id, "query:cursor")?,
+    })
+}
+
 /// `GET /v1/providers`: gates, budgets, breakers.
-pub(super) async fn providers(doors: web::Data<Doors>) -> HttpResponse {
+pub(super) async fn providers(_: Operator, doors: web::Data<Doors>) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "data": doors.house.gate_statuses() }))
 }
 
 /// `GET /v1/review`: what needs a person.
 pub(super) async fn review(
+    _: Operator,
     doors: web::Data<Doors>,
     request: HttpRequest,
     pages: Query<Pages>,
@@ -112,16 +123,17 @@ pub(super) async fn review(
 
 /// `POST /v1/transactions/{id}/cancel`, `/inquire`, `/resubmit`, `/resolve`.
 pub(super) async fn act(
+    caller: Caller,
     doors: web::Data<Doors>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let path = request.match_info();
-    let key = Key {
-        app: doors.app.clone(),
-        id: intake::id(path.get("id").unwrap_or_default(), "path:id")?,
-    };
     let word = path.get("command").unwrap_or_default().to_owned();
+    if word != "cancel" {
+        caller.expect_operator()?;
+    }
+    let key = caller.key(&doors, &request, path.get("id").unwrap_or_default())?;
     let body = body::read(
         &request,
         payload,
@@ -132,7 +144,8 @@ pub(super) async fn act(
     if !body.is_empty() {
         body::expect_json(&request)?;
     }
-    let act = read_act(&word, &body, seen_version(&request)?)?;
+    let act = read_act(&caller, &word, &body, seen_version(&request)?)?;
+    tracing::info!(%key, command = word, by = %act.by, "somebody acts");
     match within(
         doors.bounds.commit_deadline,
         doors.house.router.act(key.clone(), act),
@@ -169,7 +182,7 @@ fn seen_version(request: &HttpRequest) -> Result<Option<u64>, Problem> {
     }
 }
 
-fn read_act(word: &str, body: &[u8], seen: Option<u64>) -> Result<Act, Problem> {
+fn read_act(caller: &Caller, word: &str, body: &[u8], seen: Option<u64>) -> Result<Act, Problem> {
     let fields: Value = match body {
         b"" => json!({}),
         body => serde_json::from_slice(body).map_err(Problem::malformed_json)?,
@@ -187,7 +200,7 @@ fn read_act(word: &str, body: &[u8], seen: Option<u64>) -> Result<Act, Problem> 
             Err(Problem::invalid_field(format!("/{name}"), detail))
         }
     };
-    let (by, why) = (text("by")?, text("why")?);
+    let (by, why) = (caller.signed(text("by")?), text("why")?);
     let command = match word {
         "cancel" => Command::Cancel,
         "inquire" => Command::Inquire,

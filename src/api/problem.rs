@@ -1,14 +1,20 @@
 //! Every error that the doors answer, as RFC 9457 problem+json. The texts stand here and nowhere
 //! else: what is wrong, with which field, and the way out.
 
+mod caller;
+mod paths;
+
 use std::fmt;
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use uuid::Uuid;
+
+use caller::Challenge;
+pub(super) use paths::{method_not_allowed, no_such_path};
 
 use crate::actors::router::Unanswered;
 use crate::transaction::{Ignored, Refusal};
@@ -26,6 +32,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
+    challenge: Option<Challenge>,
 }
 
 /// What is wrong with one field.
@@ -64,6 +71,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             allow: None,
+            challenge: None,
         }
     }
 
@@ -335,6 +343,12 @@ impl ResponseError for Problem {
         if let Some(wait) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, wait.as_secs().to_string()));
         }
+        if let Some(challenge) = self.challenge {
+            response.insert_header((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(challenge.as_str()),
+            ));
+        }
         if let Some(allow) = self.allow {
             response.insert_header((
                 HeaderName::from_static("allow"),
@@ -343,42 +357,4 @@ impl ResponseError for Problem {
         }
         response.body(serde_json::to_vec(&body).unwrap_or_default())
     }
-}
-
-/// The path is a door, but not for this method.
-pub(super) async fn method_not_allowed(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let path = request.path();
-    let allow = if path.starts_with("/webhook") {
-        "POST, PUT"
-    } else if path == "/v1/transactions" {
-        "GET, POST"
-    } else if path == "/transaction" || request.match_info().get("command").is_some() {
-        "POST"
-    } else {
-        "GET"
-    };
-    let method: &Method = request.method();
-    let detail = format!("{method} is not understood here; this path takes {allow}");
-    let mut problem = Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "Wrong method",
-        detail,
-    );
-    problem.allow = Some(allow);
-    Err(problem)
-}
-
-/// No door has this path.
-pub(super) async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let detail = format!(
-        "there is nothing at {:?}; transactions are at /v1/transactions",
-        request.path()
-    );
-    Err(Problem::new(
-        StatusCode::NOT_FOUND,
-        "no_such_path",
-        "No such path",
-        detail,
-    ))
 }

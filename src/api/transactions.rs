@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::view::{self, Line, View};
-use super::{Doors, Problem, binding, body, idempotency, intake, prefer};
+use super::{Caller, Doors, Problem, binding, body, idempotency, intake, prefer};
 use crate::actors::messages::{Accepted, Found, Until};
 use crate::actors::router::Unanswered;
 use crate::ports::ListQuery;
@@ -23,10 +23,12 @@ pub(super) const LIST_MAX: usize = 100;
 
 /// `POST /v1/transactions` and `POST /transaction`.
 pub(super) async fn submit(
+    caller: Caller,
     doors: web::Data<Doors>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
+    let app = caller.asking()?;
     body::expect_json(&request)?;
     let idempotency_key = idempotency::key(&request)?;
     let body = body::read(
@@ -38,6 +40,7 @@ pub(super) async fn submit(
     .await?;
     let mut acceptance = intake::read(
         &doors,
+        app,
         &body,
         idempotency_key.as_deref(),
         traceparent(&request),
@@ -76,14 +79,12 @@ pub(super) async fn submit(
 
 /// `GET /v1/transactions/{id}`.
 pub(super) async fn read(
+    caller: Caller,
     doors: web::Data<Doors>,
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let key = Key {
-        app: doors.app.clone(),
-        id: intake::id(&path, "path:id")?,
-    };
+    let key = caller.key(&doors, &request, &path)?;
     let mut transaction = find(&doors, &key).await?;
     let known = IfNoneMatch::parse(&request)
         .ok()
@@ -126,6 +127,7 @@ pub(super) struct Filter {
 
 /// `GET /v1/transactions`.
 pub(super) async fn list(
+    caller: Caller,
     doors: web::Data<Doors>,
     request: HttpRequest,
     filter: Result<web::Query<Filter>, actix_web::Error>,
@@ -134,7 +136,9 @@ pub(super) async fn list(
         .map_err(|error| Problem::invalid_field("query", error.to_string()))?
         .into_inner();
     let query = ListQuery {
-        app: filter.app,
+        app: caller
+            .listing(filter.app.as_deref())?
+            .map(|app| app.as_str().to_owned()),
         status: filter.status.as_deref().map(status).transpose()?,
         provider: filter.provider,
         needs_review: false,

@@ -44,13 +44,22 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
     }
     notifier(&config, Clock::system())?;
     let mut out = std::io::stdout();
-    let told = if config.notify.is_some() {
-        "notification"
-    } else {
-        "nobody"
-    };
     writeln!(out, "{}: good", arguments.config.display())?;
-    writeln!(out, "  app {}, told by {told}", config.app)?;
+    for app in &config.apps {
+        let told = if app.notify.is_some() {
+            "notification"
+        } else {
+            "nobody"
+        };
+        writeln!(out, "  app {}, told by {told}", app.name)?;
+    }
+    if config.refuse_open_doors().is_err() {
+        eprintln!(
+            "teller: no key is configured and listen = {:?} is open to other machines: `teller serve` refuses to \
+             start without --i-accept-open-doors",
+            config.listen
+        );
+    }
     for line in lines {
         writeln!(out, "{line}")?;
     }

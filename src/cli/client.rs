@@ -1,10 +1,12 @@
 //! The commands that ask a running teller.
 
+use std::env::VarError;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde_json::Value;
 
 use super::{FAILED, ListArguments, ServerArguments, StatusArguments};
@@ -12,9 +14,17 @@ use crate::adapters::provider::{ClientSettings, client};
 
 /// A running teller answers within its own deadlines, which are shorter than this.
 const TIME_OUT: Duration = Duration::from_secs(15);
+/// The environment's variable with the key. A flag would show it to everybody who lists processes.
+const KEY_VARIABLE: &str = "TELLER_KEY";
 
 pub(super) fn status(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
-    let Some(status) = get(&arguments.server, &["v1", "actors", &arguments.id], &[])? else {
+    let query: Vec<_> = arguments
+        .app
+        .iter()
+        .map(|app| ("app", app.as_str()))
+        .collect();
+    let path = ["v1", "actors", &arguments.id];
+    let Some(status) = get(&arguments.server, &path, &query)? else {
         return Ok(ExitCode::from(FAILED));
     };
     let mut out = std::io::stdout();
@@ -82,6 +92,7 @@ pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
     let optional = [
         ("status", &arguments.status),
         ("provider", &arguments.provider),
+        ("app", &arguments.app),
         ("cursor", &arguments.cursor),
     ];
     query.extend(
@@ -123,6 +134,27 @@ fn http_client(speaks_tls: bool) -> reqwest::Result<reqwest::Client> {
     })
 }
 
+/// The key to show, as a header that no log prints.
+fn key(server: &ServerArguments) -> anyhow::Result<Option<HeaderValue>> {
+    let (text, whence) = match &server.key_file {
+        Some(file) => {
+            let shown = file.display().to_string();
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("--key-file {shown} can't be read"))?;
+            (text, shown)
+        }
+        None => match std::env::var(KEY_VARIABLE) {
+            Ok(text) => (text, KEY_VARIABLE.to_owned()),
+            Err(VarError::NotPresent) => return Ok(None),
+            Err(VarError::NotUnicode(_)) => bail!("{KEY_VARIABLE} is no text"),
+        },
+    };
+    let mut header = HeaderValue::from_str(&format!("Bearer {}", text.trim()))
+        .map_err(|_| anyhow::anyhow!("{whence} holds no key: a key is one line"))?;
+    header.set_sensitive(true);
+    Ok(Some(header))
+}
+
 /// The JSON behind a path; an error answer is told on stderr and is `None`.
 fn get(
     server: &ServerArguments,
@@ -138,14 +170,17 @@ fn get(
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
+    let key = key(server)?;
     let answer = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(async {
             let client = http_client(url.scheme() == "https")?;
-            let response = client
-                .get(url)
-                .timeout(TIME_OUT)
+            let mut request = client.get(url).timeout(TIME_OUT);
+            if let Some(key) = key {
+                request = request.header(AUTHORIZATION, key);
+            }
+            let response = request
                 .send()
                 .await
                 .with_context(|| format!("no teller answers at {}", server.url))?;

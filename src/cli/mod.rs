@@ -3,6 +3,7 @@
 mod check;
 mod client;
 pub mod demo;
+mod key;
 mod serve;
 
 use std::ffi::OsString;
@@ -39,6 +40,9 @@ enum Command {
     Status(StatusArguments),
     /// List transactions, newest first.
     List(ListArguments),
+    /// Make keys for apps and operators.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Run the reference provider, or with `app` the reference app.
     #[command(hide = true, disable_help_flag = true)]
     MockProvider {
@@ -46,6 +50,23 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+}
+
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Print a new key on stdout, once, and the line for teller.toml on stderr.
+    New(NewKeyArguments),
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct NewKeyArguments {
+    /// A key of this app: it asks for transactions and sees its own.
+    #[arg(long, value_name = "NAME")]
+    app: Option<String>,
+    /// A key of an operator: it sees all transactions and acts on them.
+    #[arg(long)]
+    operator: bool,
 }
 
 #[derive(Args)]
@@ -71,6 +92,9 @@ struct ServeArguments {
     /// Worker threads; one per core if not given.
     #[arg(long, env = "TELLER_WORKERS")]
     workers: Option<usize>,
+    /// Listen for other machines although no key is configured: anybody there can move money.
+    #[arg(long, env = "TELLER_I_ACCEPT_OPEN_DOORS")]
+    i_accept_open_doors: bool,
 }
 
 #[derive(Args)]
@@ -78,6 +102,9 @@ struct ServerArguments {
     /// Where teller listens.
     #[arg(long, env = "TELLER_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
+    /// A file with the key; without one the key is taken from TELLER_KEY, if that is set.
+    #[arg(long, env = "TELLER_KEY_FILE", value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -89,6 +116,9 @@ struct StatusArguments {
     server: ServerArguments,
     /// The transaction's id.
     id: String,
+    /// The app whose transaction it is, where there are several.
+    #[arg(long)]
+    app: Option<String>,
 }
 
 #[derive(Args)]
@@ -101,6 +131,9 @@ struct ListArguments {
     /// Only this provider's.
     #[arg(long)]
     provider: Option<String>,
+    /// Only this app's.
+    #[arg(long)]
+    app: Option<String>,
     /// Rows at most, 1 to 100.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -116,6 +149,7 @@ impl ServeArguments {
             public_url: self.public_url.clone(),
             data_dir: self.data_dir.clone(),
             workers: self.workers,
+            open_doors: self.i_accept_open_doors,
         }
     }
 }
@@ -129,6 +163,7 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(arguments) => check::check(&arguments),
         Command::Status(arguments) => client::status(&arguments),
         Command::List(arguments) => client::list(&arguments),
+        Command::Key(KeyCommand::New(arguments)) => key::new(&arguments),
         Command::MockProvider { arguments } => {
             let program = OsString::from("teller mock-provider");
             mock_provider::cli::run(std::iter::once(program).chain(arguments))

@@ -1,21 +1,28 @@
 //! `teller.toml`: read strictly, an unknown key is an error with a suggestion. The file is overridden
 //! by the environment, and that by flags.
 
+mod apps;
+mod doors;
+mod file;
+mod keys;
 mod secrets;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
 
+pub use apps::{APPS_MAX, AppConfig};
+pub use keys::{KEYS_MAX, KeyConfig, NewKey};
 pub use secrets::webhook_secrets;
 
+use file::{BoundsTable, File, ProviderTable};
+
 use crate::actors::Bounds;
-use crate::adapters::notifier::NotifyConfig;
-use crate::adapters::provider::{Profile, ProfileProblem, Written};
-use crate::api::DoorBounds;
-use crate::transaction::AppId;
+use crate::adapters::provider::{Profile, ProfileProblem};
+use crate::api::{Access, DoorBounds};
 
 /// Everything that an operator can set, checked.
 #[derive(Clone, Debug)]
@@ -34,10 +41,12 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Divides every duration of the profiles and multiplies every rate; 1.0 except in rehearsals.
     pub time_scale: f64,
-    /// The app.
-    pub app: AppId,
-    /// How it is told; `None` tells it nothing.
-    pub notify: Option<NotifyConfig>,
+    /// The apps, one at least.
+    pub apps: Vec<AppConfig>,
+    /// Who may come in.
+    pub access: Access,
+    /// Whether doors without keys may be open to other machines.
+    pub open_doors: bool,
     /// The providers.
     pub providers: Vec<ProviderConfig>,
     /// The provider that takes what names none.
@@ -72,74 +81,8 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
     /// Instead of `workers`.
     pub workers: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default = "default_listen")]
-    listen: String,
-    public_url: Option<String>,
-    #[serde(default = "default_data_dir")]
-    data_dir: PathBuf,
-    workers: Option<usize>,
-    drain_timeout: Option<Written>,
-    #[serde(default = "default_time_scale")]
-    time_scale: f64,
-    app: AppTable,
-    #[serde(default)]
-    webhooks: WebhooksTable,
-    provider: Vec<ProviderTable>,
-    #[serde(default)]
-    bounds: BoundsTable,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AppTable {
-    name: AppId,
-    notify: Option<NotifyConfig>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct WebhooksTable {
-    #[serde(default)]
-    token_secret_files: Vec<PathBuf>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProviderTable {
-    profile: PathBuf,
-    base_url: Option<String>,
-    #[serde(default)]
-    default: bool,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct BoundsTable {
-    open_transactions: Option<usize>,
-    linger: Option<Written>,
-    passivate_beyond: Option<Written>,
-    max_unfolded: Option<u64>,
-    body_bytes: Option<usize>,
-    webhook_bytes: Option<usize>,
-    body_deadline: Option<Written>,
-    commit_deadline: Option<Written>,
-}
-
-fn default_listen() -> String {
-    "127.0.0.1:8080".to_owned()
-}
-
-fn default_data_dir() -> PathBuf {
-    "data".into()
-}
-
-fn default_time_scale() -> f64 {
-    1.0
+    /// As if `open_doors = true` were said.
+    pub open_doors: bool,
 }
 
 impl Config {
@@ -173,6 +116,8 @@ impl Config {
                 "{origin}: workers has to be 1 to 256 (a shard each, and there are 256 partitions); it is {workers}"
             );
         }
+        let apps = apps::apps(&origin, file.app.into_vec())?;
+        let access = keys::access(&origin, &apps, &file.operators.keys)?;
         let (providers, default_provider) = providers(&origin, &file.provider, beside)?;
         Ok(Self {
             listen: overrides.listen.unwrap_or(file.listen),
@@ -184,8 +129,9 @@ impl Config {
                 .drain_timeout
                 .map_or(Duration::from_secs(20), |written| written.0),
             time_scale: file.time_scale,
-            app: file.app.name,
-            notify: file.app.notify,
+            apps,
+            access,
+            open_doors: overrides.open_doors || file.open_doors,
             providers,
             default_provider,
             token_secret_files: file

@@ -1,10 +1,13 @@
 //! What teller does, seen from outside: by apps, providers and operators. One file per group, each
 //! in the order of a transaction's life.
 
+mod apps;
 mod cancel;
 mod doors;
 mod doors_bounds;
 mod idempotency;
+mod keys;
+mod keys_program;
 mod panics;
 mod passivation;
 mod process;

@@ -34,6 +34,7 @@ pub(crate) fn http() -> &'static reqwest::Client {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) url: String,
+    key: Option<String>,
 }
 
 /// What came back.
@@ -46,11 +47,26 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into() }
+        Self {
+            url: url.into(),
+            key: None,
+        }
+    }
+
+    /// The same, showing this key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self {
+            url: self.url.clone(),
+            key: Some(key.to_owned()),
+        }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        http().request(method, format!("{}{path}", self.url))
+        let request = http().request(method, format!("{}{path}", self.url));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
     }
 
     /// Sends a request; `None` if no whole answer came.

@@ -20,11 +20,14 @@ mod teller;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use ::teller::api::keys::Role;
+use ::teller::config::NewKey;
+use ::teller::transaction::AppId;
 use toml::{Table, Value};
 use uuid::Uuid;
 
 pub(crate) use client::{Answer, Client, is_final, payment};
-pub(crate) use process::{Process, run};
+pub(crate) use process::{Process, run, run_with};
 pub(crate) use raw::Raw;
 pub(crate) use rig::{Rig, Setup};
 pub(crate) use teller::Teller;
@@ -60,6 +63,17 @@ where
 /// An id that no other test uses.
 pub(crate) fn new_id() -> String {
     Uuid::new_v4().to_string()
+}
+
+/// A new key of an app.
+pub(crate) fn app_key(app: &str) -> NewKey {
+    let app = AppId::parse(app).expect("a legal name");
+    NewKey::draw(&Role::App(app)).expect("random bytes")
+}
+
+/// A new key of an operator.
+pub(crate) fn operator_key() -> NewKey {
+    NewKey::draw(&Role::Operator).expect("random bytes")
 }
 
 /// Sets `dotted.path` of a TOML table, and makes the tables on the way.

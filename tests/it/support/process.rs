@@ -34,6 +34,20 @@ impl Process {
     pub(crate) async fn serve(config: &Path) -> Result<Self, Refusal> {
         let mut command = Command::new(TELLER);
         command.arg("serve").arg("--config").arg(config);
+        command.env_remove("RUST_LOG");
+        Self::spawn(command).await
+    }
+
+    /// The same with further arguments and with variables in its environment.
+    pub(crate) async fn serve_with(
+        config: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self, Refusal> {
+        let mut command = Command::new(TELLER);
+        command.arg("serve").arg("--config").arg(config);
+        command.args(arguments).env_remove("RUST_LOG");
+        command.envs(variables.iter().copied());
         Self::spawn(command).await
     }
 
@@ -44,7 +58,8 @@ impl Process {
             .arg("serve")
             .arg("--config")
             .arg(config)
-            .args(["--listen", listen]);
+            .args(["--listen", listen])
+            .env_remove("RUST_LOG");
         Self::spawn(command).await
     }
 
@@ -53,6 +68,7 @@ impl Process {
         let script = format!("ulimit -f {blocks}; trap '' XFSZ; exec \"$0\" serve --config \"$1\"");
         let mut command = Command::new("sh");
         command.arg("-c").arg(script).arg(TELLER).arg(config);
+        command.env_remove("RUST_LOG");
         Self::spawn(command).await
     }
 
@@ -61,7 +77,6 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .env_remove("RUST_LOG")
             .kill_on_drop(true);
         let mut child = command.spawn().expect("the program can be started");
         let said = Arc::new(Mutex::new(String::new()));
@@ -138,9 +153,18 @@ async fn wait(child: &mut Child) -> ExitStatus {
 
 /// Runs a command to its end.
 pub(crate) async fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Output {
+    run_with(arguments, &[]).await
+}
+
+/// The same with variables in its environment.
+pub(crate) async fn run_with<S: AsRef<OsStr>>(
+    arguments: &[S],
+    variables: &[(&str, &str)],
+) -> Output {
     let mut command = Command::new(TELLER);
     command
         .args(arguments)
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = tokio::time::timeout(DEADLINE, command.output()).await;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use mock_provider::ledger::Execution;
 use mock_provider::{app, server};
-use teller::config::{Config, Overrides};
+use teller::config::{Config, NewKey, Overrides};
 use teller::transaction::{AppId, Fact, Key, TransactionId};
 use tempfile::TempDir;
 use toml::Table;
@@ -51,6 +51,19 @@ impl Setup {
             mock: server::Options::default(),
             app: app::Options::default(),
         }
+    }
+
+    /// One `[[app]]` for each name with its key, and an operators' key.
+    pub(crate) fn let_in(&mut self, apps: &[(&str, &NewKey)], operator: &NewKey) {
+        let table = |(name, key): &(&str, &NewKey)| {
+            let mut table: Table = key.line().parse().expect("TOML");
+            put(&mut table, "name", *name);
+            table
+        };
+        let apps: Vec<Table> = apps.iter().map(table).collect();
+        put(&mut self.config, "app", apps);
+        let operators: Table = operator.line().parse().expect("TOML");
+        put(&mut self.config, "operators", operators);
     }
 
     /// Has the app told in its own words, `schedule` after the outcome.
@@ -165,6 +178,12 @@ impl Rig {
         .await;
     }
 
+    /// Reads `teller.toml` again; the next start uses it.
+    pub(crate) fn reload(&mut self) {
+        let config = Config::load(&self.config_file(), Overrides::default());
+        self.config = config.expect("a legal configuration");
+    }
+
     pub(crate) async fn stop_teller(&mut self) {
         self.teller.take().expect("it runs").stop().await;
     }
@@ -274,8 +293,9 @@ fn write_config(dir: &TempDir, setup: &mut Setup, mock_url: &str, app_url: &str)
     put(&mut provider, "profile", "profile.toml");
     put(&mut provider, "base_url", mock_url);
     put(&mut setup.config, "provider", vec![provider]);
-    let signed = setup.config["app"]
-        .get("notify")
+    let app = setup.config["app"].as_table();
+    let signed = app
+        .and_then(|app| app.get("notify"))
         .map(|notify| notify["format"].as_str() == Some("standard_webhooks"));
     if let Some(signed) = signed {
         put(&mut setup.config, "app.notify.allow", vec!["127.0.0.1"]);
