@@ -119,7 +119,7 @@ impl Application {
             clock,
             router,
             config.bounds,
-            std::slice::from_ref(&config.app),
+            &config.app_names(),
         );
         let server = serve(config, listener, &house)?;
         for gate in house.gates() {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use regex_lite::Regex;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Error, IntoDeserializer, SeqAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -105,6 +105,10 @@ impl<T> OneOrMany<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter()
     }
+
+    pub(crate) fn into_vec(self) -> Vec<T> {
+        self.0
+    }
 }
 
 impl<T> Default for OneOrMany<T> {
@@ -120,6 +124,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
             type Value = Vec<T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("one value or a list of them")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Vec<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(table)).map(|one| vec![one])
             }
             fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<T>, A::Error> {
                 Vec::deserialize(SeqAccessDeserializer::new(list))
