@@ -63,7 +63,11 @@ async fn take(
             event_id,
             report,
         }) => {
-            let delivered = doors.house.router.webhook(key, attempt, report);
+            let delivered =
+                doors
+                    .house
+                    .router
+                    .webhook(key, attempt, Some(event_id.clone()), report);
             match within(doors.bounds.commit_deadline, delivered).await? {
                 WebhookTaken::Yes => {}
                 WebhookTaken::Unknown => keep(doors, provider.name(), event_id, &body).await?,

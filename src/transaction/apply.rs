@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::identity::{Key, notification_id};
-use super::policy::MAX_CONFLICTS;
+use super::policy::{MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
 use super::record::{DeliveryRecord, Fact, RECORD_FORMAT, Record};
 use super::state::{Attempt, Delivery, Fate, Notice, Transaction, Volatile};
 
@@ -88,6 +88,8 @@ impl Transaction {
             notice: None,
             inquiries: 0,
             last_report: None,
+            webhooks: 0,
+            webhook_events: Vec::new(),
             volatile: Volatile::default(),
         })
     }
@@ -166,6 +168,14 @@ impl Transaction {
                 self.inquiries = self.inquiries.saturating_add(1);
                 self.last_report = Some(report.clone());
             }
+            Fact::Webhook { event_id, .. } => {
+                self.webhooks = self.webhooks.saturating_add(1);
+                if let Some(event_id) = event_id
+                    && self.webhook_events.len() < MAX_RECORDED_WEBHOOKS
+                {
+                    self.webhook_events.push(event_id.clone());
+                }
+            }
             Fact::Notified {
                 told_version,
                 delivery,
@@ -191,7 +201,6 @@ impl Transaction {
                 }
             }
             Fact::AnswerLost { .. }
-            | Fact::Webhook { .. }
             | Fact::ReviewOpened { .. }
             | Fact::Expired
             | Fact::Unrenderable { .. } => {}

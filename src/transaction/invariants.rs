@@ -4,7 +4,7 @@
 use super::decide::Decision;
 use super::event::Effect;
 use super::evidence::{Outcome, Source};
-use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS};
+use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
 use super::record::Fact;
 use super::state::{Delivery, Errand, Fate, State, Transaction};
 use super::timers::Timer;
@@ -35,6 +35,7 @@ pub fn check_step(before: Option<&Transaction>, decision: &Decision) -> Result<(
     if let Some(before) = before {
         at_most_one_execution(before, decision)?;
         outcomes_stay(before, &decision.next)?;
+        each_event_once(before, decision)?;
     }
     Ok(())
 }
@@ -159,6 +160,10 @@ fn bounded(transaction: &Transaction) -> Result<(), String> {
     ensure(
         transaction.conflicts.len() <= MAX_CONFLICTS,
         "law 8: too many conflicts kept",
+    )?;
+    ensure(
+        transaction.webhook_events.len() <= MAX_RECORDED_WEBHOOKS,
+        "law 8: too many event ids remembered",
     )
 }
 
@@ -198,6 +203,18 @@ fn at_most_one_execution(before: &Transaction, decision: &Decision) -> Result<()
         !started || !executed,
         "law 2: an attempt started after one was executed",
     )
+}
+
+/// A webhook that came before is not recorded again.
+fn each_event_once(before: &Transaction, decision: &Decision) -> Result<(), String> {
+    let repeated = decision.records.iter().any(|record| match &record.fact {
+        Fact::Webhook {
+            event_id: Some(event_id),
+            ..
+        } => before.knows_event(event_id),
+        _ => false,
+    });
+    ensure(!repeated, "a webhook was recorded twice")
 }
 
 /// Law 5: an outcome changes only from failed, or by a person.

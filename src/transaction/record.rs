@@ -110,6 +110,9 @@ pub enum Fact {
         /// The attempt that it names, if it names one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempt: Option<u32>,
+        /// What makes it the same event: a second one with this id changes nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event_id: Option<String>,
         /// What it says.
         report: Report,
     },

@@ -190,6 +190,11 @@ pub struct Transaction {
     pub inquiries: u32,
     /// The last status report.
     pub last_report: Option<Report>,
+    /// Webhooks recorded so far.
+    pub webhooks: u32,
+    /// The event ids of recorded webhooks, oldest first. At most
+    /// [`super::policy::MAX_RECORDED_WEBHOOKS`].
+    pub webhook_events: Vec<String>,
     /// What lives on this process's clock.
     pub volatile: Volatile,
 }
@@ -231,6 +236,14 @@ impl Transaction {
             Fate::Out | Fate::Pending | Fate::Unknown => true,
             Fate::NotExecuted | Fate::Absent | Fate::Completed | Fate::Declined => false,
         })
+    }
+
+    /// Whether a webhook with this event id was recorded before. The ids live in the transaction's own
+    /// history, so that they are as durable as what they brought, and nobody's webhook can use up the id
+    /// of another transaction's.
+    #[must_use]
+    pub fn knows_event(&self, event_id: &str) -> bool {
+        self.webhook_events.iter().any(|known| known == event_id)
     }
 
     /// Whether a person has to look at it.

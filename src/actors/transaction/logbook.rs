@@ -48,8 +48,12 @@ fn log_fact(record: &Record, next: &Transaction) {
         } => {
             tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), after_window, "inquiry");
         }
-        Fact::Webhook { attempt, report } => {
-            tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), "webhook");
+        Fact::Webhook {
+            attempt,
+            event_id,
+            report,
+        } => {
+            tracing::info!(%key, version, attempt, state, event_id = event_id.as_deref(), finding = report.finding.as_str(), word = report.word.as_deref(), "webhook");
         }
         Fact::ReviewOpened { why } => tracing::warn!(%key, version, why = %why, "review opened"),
         Fact::Expired => tracing::info!(%key, version, "expired"),

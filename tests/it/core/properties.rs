@@ -65,6 +65,7 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
         4 => "inquiry permit waited 3".to_owned(),
         5 | 6 if attempts > 0 => format!("report {attempt} {finding}"),
         7 if attempts > 0 => format!("webhook {attempt} {finding}"),
+        8 if n % 3 == 0 => format!("webhook {finding} event {}", n % 16),
         8 => format!("webhook {finding}"),
         9 => "hint".to_owned(),
         10 => {

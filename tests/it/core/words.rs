@@ -41,6 +41,7 @@ pub(crate) fn event(life: &Life, words: &str) -> Event {
         },
         ["webhook", rest @ ..] => Event::WebhookArrived {
             attempt: attempt(1),
+            event_id: after(rest, "event").map(str::to_owned),
             report: read(rest),
         },
         ["hint"] => Event::HintArrived,
