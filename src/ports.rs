@@ -153,6 +153,9 @@ pub struct Summary {
     pub open: bool,
     /// Whether a person has to look at it.
     pub needs_review: bool,
+    /// The references that the provider gave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
 }
 
 impl Summary {
@@ -177,6 +180,10 @@ impl Summary {
             attempts: transaction.attempt_no(),
             open: transaction.is_open(),
             needs_review: transaction.needs_review(),
+            references: transaction
+                .provider_references()
+                .map(str::to_owned)
+                .collect(),
         }
     }
 }

@@ -173,4 +173,7 @@ pub enum Effect {
     Notify,
     /// Withdraw what the gate was asked for.
     LeaveGate,
+    /// Look whether webhooks under the references that the provider gave came before anybody knew
+    /// whose they were, and take them.
+    ClaimInbox,
 }

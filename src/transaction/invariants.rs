@@ -180,6 +180,10 @@ fn effects_are_committed(decision: &Decision) -> Result<(), String> {
                 committed(attempt),
                 "law 1: a submission without a committed intent",
             ),
+            Effect::ClaimInbox => ensure(
+                decision.next.provider_references().next().is_some(),
+                "an inbox is claimed without a reference",
+            ),
             Effect::AskToSubmit
             | Effect::AskToInquire
             | Effect::Inquire { .. }

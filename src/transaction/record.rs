@@ -205,6 +205,28 @@ impl Fact {
         }
     }
 
+    /// What the provider said, and of which attempt, where it said so.
+    #[must_use]
+    pub fn report(&self) -> Option<(Option<u32>, &Report)> {
+        match self {
+            Self::Answered { attempt, report }
+            | Self::Inquired {
+                attempt, report, ..
+            } => Some((Some(*attempt), report)),
+            Self::Webhook {
+                attempt, report, ..
+            } => Some((*attempt, report)),
+            Self::Accepted { .. }
+            | Self::AttemptStarted { .. }
+            | Self::AnswerLost { .. }
+            | Self::ReviewOpened { .. }
+            | Self::Expired
+            | Self::Unrenderable { .. }
+            | Self::Acted { .. }
+            | Self::Notified { .. } => None,
+        }
+    }
+
     /// Who brought the fact.
     #[must_use]
     pub fn source(&self) -> Source {

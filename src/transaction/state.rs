@@ -218,6 +218,31 @@ impl Transaction {
         self.attempt().map(|attempt| attempt.fate)
     }
 
+    /// The references that the provider gave to the attempts, each once, oldest first.
+    pub fn provider_references(&self) -> impl Iterator<Item = &str> {
+        let given = |attempt: &'_ Attempt| attempt.provider_reference.is_some();
+        let first = |at: usize, attempt: &Attempt| {
+            let mut earlier = self.attempts[..at].iter();
+            !earlier.any(|other| other.provider_reference == attempt.provider_reference)
+        };
+        self.attempts
+            .iter()
+            .enumerate()
+            .filter(move |(at, attempt)| given(attempt) && first(*at, attempt))
+            .filter_map(|(_, attempt)| attempt.provider_reference.as_deref())
+    }
+
+    /// The attempt that evidence without an attempt's name can only speak of: the last one, if every
+    /// earlier one surely never reached the provider.
+    #[must_use]
+    pub fn only_attempt(&self) -> Option<u32> {
+        let (_, earlier) = self.attempts.split_last()?;
+        earlier
+            .iter()
+            .all(|attempt| attempt.fate == Fate::NotExecuted)
+            .then(|| self.attempt_no())
+    }
+
     /// Whether anything remains to be done: not final, or final and the app doesn't know it yet.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -262,7 +287,7 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// What is known of it.
     pub fate: Fate,
-    /// The provider's own reference, once it gave one.
+    /// The provider's own reference, once it gave one: the first, whoever brought it.
     pub provider_reference: Option<String>,
 }
 

@@ -26,6 +26,7 @@ impl TransactionActor {
             Effect::Submit { attempt } => self.submit(attempt, ctx),
             Effect::Inquire { attempt } => self.inquire(attempt, ctx),
             Effect::Notify => self.notify(ctx),
+            Effect::ClaimInbox => self.claim_inbox(),
         }
     }
 
@@ -98,6 +99,12 @@ impl TransactionActor {
         Self::run(ctx, self, call, move |_, result: DeliveryResult| {
             Event::NotificationAnswered { version, result }
         });
+    }
+
+    fn claim_inbox(&self) {
+        let Some(seat) = &self.seat else { return };
+        let references: Vec<&str> = seat.provider_references().collect();
+        tracing::trace!(key = %self.key, ?references, "references known");
     }
 
     /// A permit that no call is out for goes back to the gate.

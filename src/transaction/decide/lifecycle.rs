@@ -1,5 +1,6 @@
 //! The actor comes back without a memory of time, or is about to lose it.
 
+use super::super::event::Effect;
 use super::super::record::{DeliveryRecord, Fact};
 use super::super::state::{Delivery, State, Volatile};
 use super::super::timers::Timer;
@@ -32,6 +33,10 @@ pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
             step.arm_expiry();
         }
         State::Completed | State::Declined | State::Failed => {}
+    }
+    // The former life may have ended between the commit that taught a reference and the claim.
+    if step.next.is_open() && step.next.provider_references().next().is_some() {
+        step.effect(Effect::ClaimInbox);
     }
     tell_again(&mut step);
     step.done()

@@ -110,10 +110,14 @@ impl<'a> Step<'a> {
             conflict: brings.conflict,
             tell: brings.tell && self.policy.notify.is_some(),
         };
+        let knew = self.next.provider_references().count();
         self.next
             .apply(&record)
             .expect("a step numbers its records itself and names only attempts that started");
         self.records.push(record);
+        if self.next.provider_references().count() > knew {
+            self.effect(Effect::ClaimInbox);
+        }
     }
 
     /// Adds a status report that changed nothing, unless the history has enough of them.

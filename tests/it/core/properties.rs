@@ -86,7 +86,12 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
         16 if n % 8 == 0 => "unrenderable".to_owned(),
         _ => return fire_one(life, n),
     };
-    let _ = life.happen(event(life, &words));
+    let reference = if wait.is_multiple_of(5) && (2..=8).contains(&(kind % 20)) {
+        format!("ref r{}", n % 3)
+    } else {
+        String::new()
+    };
+    let _ = life.happen(event(life, &format!("{words} {reference}")));
 }
 
 /// Fires one of the armed timers, whichever `n` picks, not before it is due.

@@ -91,6 +91,7 @@ fn read(words: &[&str]) -> Report {
     if let Finding::NotExecuted { retry_after, .. } = &mut report.finding {
         *retry_after = asked;
     }
+    report.provider_reference = after(words, "ref").map(str::to_owned);
     report
 }
 
@@ -179,6 +180,7 @@ pub(crate) fn effect(effect: Effect) -> String {
         Effect::Inquire { attempt } => format!("inquire {attempt}"),
         Effect::Notify => "notify".to_owned(),
         Effect::LeaveGate => "leave gate".to_owned(),
+        Effect::ClaimInbox => "claim inbox".to_owned(),
     }
 }
 
@@ -218,6 +220,10 @@ pub(crate) fn consequences(life: &Life, decided: &Result<Decision, Ignored>) -> 
     if !next.is_open() {
         said.push("closed".to_owned());
     }
+    said.extend(
+        next.provider_references()
+            .map(|known| format!("ref {known}")),
+    );
     let seconds = |at| life.world(at) as f64 / 1_000.0;
     for (timer, due) in next.volatile.timers.armed() {
         said.push(format!("{} at {}", timer.as_str(), seconds(due)));

@@ -101,6 +101,7 @@ impl Kept {
             attempts: self.attempts,
             open: self.open,
             needs_review: self.needs_review,
+            references: Vec::new(),
         }
     }
 }

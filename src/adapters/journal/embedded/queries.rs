@@ -112,6 +112,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         attempts: row.get(10)?,
         open: row.get(11)?,
         needs_review: row.get(12)?,
+        references: Vec::new(),
     })
 }
 

@@ -17,6 +17,7 @@
 //! | `inquiry permit [waited s]` | the gate grants an inquiry |
 //! | `report [n] finding [sent t]` | a status report about attempt n, asked for at t (the last inquiry's time) |
 //! | `webhook [n] finding [event id]` | a trusted webhook; without n it names no attempt |
+//! | any of these with `ref r` | the provider gives its own reference r |
 //! | `hint` | an untrusted one |
 //! | `timer name` | it fires, if it is due |
 //! | `told ok`, `told badly [retry s]`, `told gone`, each `[version v]` | a delivery comes back |
@@ -30,6 +31,7 @@ mod acts;
 mod conflicts;
 mod notification;
 mod recovery;
+mod references;
 mod retries;
 mod review;
 mod webhooks;
