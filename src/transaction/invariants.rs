@@ -6,7 +6,7 @@ use super::event::Effect;
 use super::evidence::{Outcome, Source};
 use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
 use super::record::Fact;
-use super::state::{Delivery, Errand, Fate, State, Transaction};
+use super::state::{Delivery, Errand, Fate, ReviewReason, State, Transaction};
 use super::timers::Timer;
 
 /// Checks a transaction at rest, after its effects were handed out.
@@ -106,7 +106,10 @@ fn attempts_match_state(transaction: &Transaction) -> Result<(), String> {
             attempt == number && matches!(last, Some(Fate::NotExecuted | Fate::Absent)),
             "backing off: the last attempt was surely not executed",
         ),
-        State::InReview { .. } => ensure(number > 0, "in review: an attempt was made"),
+        State::InReview { why } => ensure(
+            number > 0 || why == ReviewReason::AmountMismatch,
+            "in review: an attempt was made, or the provider says so",
+        ),
         State::Completed | State::Declined | State::Failed => Ok(()),
     }
 }
@@ -138,7 +141,13 @@ fn never_stuck(transaction: &Transaction) -> Result<(), String> {
                 "law 4: nobody would ask the provider or a person",
             )?;
         }
-        State::InReview { .. } => ensure(asking, "law 4: a review is not asked about any more")?,
+        State::InReview { .. } => {
+            ensure(asking, "law 4: a review is not asked about any more")?;
+            ensure(
+                transaction.last_fate() != Some(Fate::Out) || armed(Timer::SubmissionOverdue),
+                "law 4: a lost call would never be noticed in review",
+            )?;
+        }
         State::Completed | State::Declined | State::Failed => {}
     }
     let untold = transaction

@@ -31,7 +31,9 @@ mod timers;
 pub use apply::CorruptHistory;
 pub use decide::{Acceptance, Decision, Ignored, Refusal, accept, decide};
 pub use event::{Act, Command, DeliveryResult, Effect, Event};
-pub use evidence::{Conflict, ConflictKind, Finding, Outcome, Report, Resolution, Source};
+pub use evidence::{
+    Conflict, ConflictKind, Finding, Outcome, Report, ReportedAmount, Resolution, Source,
+};
 pub use identity::{
     AppId, Key, PARTITIONS, PayloadHash, TransactionId, id_from_idempotency_key, notification_id,
 };

@@ -60,6 +60,8 @@ pub enum State {
 pub enum ReviewReason {
     /// The time in doubt went over the profile's bound.
     Deadline,
+    /// The provider says that it executed it, for another amount than the app asked for.
+    AmountMismatch,
 }
 
 impl State {
@@ -269,6 +271,24 @@ impl Transaction {
     #[must_use]
     pub fn knows_event(&self, event_id: &str) -> bool {
         self.webhook_events.iter().any(|known| known == event_id)
+    }
+
+    /// Whether the provider said that it was executed, for another amount, and nobody has settled that.
+    #[must_use]
+    pub fn amount_is_disputed(&self) -> bool {
+        self.state
+            == State::InReview {
+                why: ReviewReason::AmountMismatch,
+            }
+    }
+
+    /// Whether an attempt other than `attempt` was executed.
+    #[must_use]
+    pub fn executed_beside(&self, attempt: u32) -> bool {
+        let numbered = self.attempts.iter().zip(1_u32..);
+        numbered
+            .filter(|&(_, number)| number != attempt)
+            .any(|(other, _)| other.fate == Fate::Completed)
     }
 
     /// Whether a person has to look at it.

@@ -87,5 +87,6 @@ fn report<M>(
         provider_reference: reference
             .zip(body)
             .and_then(|(at, body)| at.find_reference(body)),
+        amount: None,
     }
 }

@@ -73,6 +73,7 @@ pub(super) fn read(
             finding,
             word: Some(word),
             provider_reference,
+            amount: None,
         },
     })
 }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod act;
+mod amount;
 mod conclusion;
 mod inquiry;
 mod lifecycle;

@@ -91,7 +91,13 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
     } else {
         String::new()
     };
-    let _ = life.happen(event(life, &format!("{words} {reference}")));
+    let paying = match wait % 11 {
+        1 if (2..=8).contains(&(kind % 20)) => {
+            ["paying 999", "paying 1000", "paying much"][n as usize % 3]
+        }
+        _ => "",
+    };
+    let _ = life.happen(event(life, &format!("{words} {reference} {paying}")));
 }
 
 /// Fires one of the armed timers, whichever `n` picks, not before it is due.
@@ -172,7 +178,9 @@ fn go_on(life: &mut Life, seed: u8) -> Option<usize> {
         let in_review = matches!(life.transaction.state, State::InReview { .. });
         let provable = life.transaction.last_fate() == Some(Fate::Unknown)
             && life.transaction.volatile.window_ends.is_some();
-        if in_review && truth(life) == Truth::NeverCame && !provable && timer == Timer::Inquire {
+        let disputed = life.transaction.amount_is_disputed();
+        let unprovable = in_review && truth(life) == Truth::NeverCame && !provable;
+        if (unprovable || disputed) && timer == Timer::Inquire {
             let _ = life.happen(event(life, "act resolve failed while_open"));
         }
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use teller::transaction::{
     Act, Command, Decision, DeliveryResult, Effect, Event, Finding, Ignored, Outcome, Refusal,
-    Report, State, Timer,
+    Report, ReportedAmount, ReviewReason, State, Timer,
 };
 
-use super::fixture::report;
+use super::fixture::{amount, report};
 use super::life::Life;
 
 /// The event that `words` name, as it would reach `life` now; see [`super::laws`] for the list.
@@ -92,7 +92,24 @@ fn read(words: &[&str]) -> Report {
         *retry_after = asked;
     }
     report.provider_reference = after(words, "ref").map(str::to_owned);
+    report.amount = after(words, "paying").map(paying);
     report
+}
+
+/// `1000` in euros, `1000USD`, or what is no amount.
+fn paying(text: &str) -> ReportedAmount {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_uppercase());
+    let currency = if digits == text {
+        "EUR"
+    } else {
+        &text[digits.len()..]
+    };
+    match digits.parse() {
+        Ok(value) => ReportedAmount::Read(amount(value, currency)),
+        Err(_) => ReportedAmount::Unreadable {
+            text: text.to_owned(),
+        },
+    }
 }
 
 pub(crate) fn timer(name: &str) -> Timer {
@@ -140,8 +157,13 @@ pub(crate) fn state(state: State) -> String {
         | State::Pending { attempt }
         | State::Unknown { attempt }
         | State::BackingOff { attempt } => format!("{name} {attempt}"),
+        State::InReview {
+            why: ReviewReason::AmountMismatch,
+        } => format!("{name} of its amount"),
         State::Accepted
-        | State::InReview { .. }
+        | State::InReview {
+            why: ReviewReason::Deadline,
+        }
         | State::Completed
         | State::Declined
         | State::Failed => name,

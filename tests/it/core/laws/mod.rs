@@ -17,6 +17,7 @@
 //! | `inquiry permit [waited s]` | the gate grants an inquiry |
 //! | `report [n] finding [sent t]` | a status report about attempt n, asked for at t (the last inquiry's time) |
 //! | `webhook [n] finding [event id]` | a trusted webhook; without n it names no attempt |
+//! | any of these with `paying n` | it speaks of this amount; 1000 was asked for |
 //! | any of these with `ref r` | the provider gives its own reference r |
 //! | `hint` | an untrusted one |
 //! | `timer name` | it fires, if it is due |
@@ -28,6 +29,7 @@
 
 mod absence;
 mod acts;
+mod amounts;
 mod conflicts;
 mod notification;
 mod recovery;
