@@ -22,6 +22,7 @@ use crate::api::{self, Doors};
 use crate::clock::Clock;
 use crate::config::{Config, ProviderConfig, webhook_secrets};
 use crate::ports::{Journal, Provider, Providers};
+use crate::transaction::AppId;
 
 /// A client has to send its request's head within this long: a head is one packet or two.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -119,9 +120,9 @@ impl Application {
             clock,
             router,
             config.bounds,
-            &config.app_names(),
+            &app_names(config),
         );
-        let server = serve(config, listener, &house)?;
+        let server = serve(config, listener, &house, &public_url)?;
         for gate in house.gates() {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
         }
@@ -212,10 +213,21 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::Result<Server> {
+fn app_names(config: &Config) -> Vec<AppId> {
+    config.apps.iter().map(|app| app.name.clone()).collect()
+}
+
+fn serve(
+    config: &Config,
+    listener: TcpListener,
+    house: &Arc<House>,
+    public_url: &str,
+) -> anyhow::Result<Server> {
     let doors = web::Data::new(Doors {
         house: Arc::clone(house),
-        apps: config.apps.iter().map(|app| app.name.clone()).collect(),
+        apps: app_names(config),
+        retired: std::collections::BTreeSet::new(),
+        public_url: public_url.trim_end_matches('/').to_owned(),
         access: config.access.clone(),
         bounds: config.doors,
     });

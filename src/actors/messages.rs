@@ -53,6 +53,8 @@ pub enum Call {
     Webhook {
         /// The attempt that it names.
         attempt: Option<u32>,
+        /// What makes it the same event.
+        event_id: Option<String>,
         /// What it says.
         report: Report,
         /// Answered once it is durable, or known to change nothing.

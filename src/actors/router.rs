@@ -159,10 +159,12 @@ impl Router {
         &self,
         key: Key,
         attempt: Option<u32>,
+        event_id: Option<String>,
         report: Report,
     ) -> Result<WebhookTaken, Unanswered> {
         self.ask(key, |reply| Call::Webhook {
             attempt,
+            event_id,
             report,
             reply,
         })

@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use crate::transaction::{
-    Attempt, Conflict, Delivery, Errand, Fate, Key, Now, Report, Resolution, State, Status,
-    Timestamp, Transaction,
+    Attempt, Conflict, Delivery, Errand, Fate, Key, Now, Report, Resolution, ReviewReason, State,
+    Status, Timestamp, Transaction,
 };
 
 /// One actor, as operators see it.
@@ -217,7 +217,13 @@ fn not_final_because(transaction: &Transaction) -> Option<String> {
         State::BackingOff { attempt } => {
             format!("attempt {attempt} was surely not executed, and the next has not started")
         }
-        State::InReview { .. } => "no evidence came in time, and a person is asked".to_owned(),
+        State::InReview { why } => match why {
+            ReviewReason::Deadline => "no evidence came in time, and a person is asked",
+            ReviewReason::AmountMismatch => {
+                "the provider says that it executed it, for another amount; a person is asked"
+            }
+        }
+        .to_owned(),
         State::Completed | State::Declined | State::Failed => return None,
     })
 }

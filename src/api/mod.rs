@@ -18,6 +18,7 @@ mod transactions;
 mod view;
 mod webhooks;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,10 @@ pub struct Doors {
     pub house: Arc<House>,
     /// The apps, one at least.
     pub apps: Vec<AppId>,
+    /// Providers that are not used any more.
+    pub retired: BTreeSet<String>,
+    /// Where providers reach the webhooks, without a slash at the end.
+    pub public_url: String,
     /// How callers show who they are.
     pub access: Access,
     /// The bounds.

@@ -250,6 +250,44 @@ impl Problem {
         )
     }
 
+    pub(super) fn retired_provider(name: &str) -> Self {
+        let detail = format!("the provider {name:?} is not used any more");
+        Self::new(
+            StatusCode::GONE,
+            "retired_provider",
+            "This provider is retired",
+            detail,
+        )
+    }
+
+    pub(super) fn webhook_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Another method is expected",
+            "this provider's profile expects its webhooks with another method",
+        )
+    }
+
+    pub(super) fn webhook_media_type(expected: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "Another form of body is expected",
+            format!("this provider's webhooks have Content-Type: {expected}"),
+        )
+    }
+
+    /// Says nothing of what was expected: whoever can't sign has no use for it.
+    pub(super) fn webhook_not_signed() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "not_signed",
+            "The signature doesn't hold",
+            "a signature is missing, wrong or too old",
+        )
+    }
+
     pub(super) fn unreadable_webhook(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,

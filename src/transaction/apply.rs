@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use super::evidence::Report;
 use super::identity::{Key, notification_id};
-use super::policy::MAX_CONFLICTS;
+use super::policy::{MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
 use super::record::{DeliveryRecord, Fact, RECORD_FORMAT, Record};
 use super::state::{Attempt, Delivery, Fate, Notice, Transaction, Volatile};
 
@@ -88,6 +89,8 @@ impl Transaction {
             notice: None,
             inquiries: 0,
             last_report: None,
+            webhooks: 0,
+            webhook_events: Vec::new(),
             volatile: Volatile::default(),
         })
     }
@@ -157,14 +160,33 @@ impl Transaction {
                 });
             }
             Fact::Answered { attempt, report } => {
-                if let Some(reference) = &report.provider_reference {
-                    self.attempt_mut(record.version, *attempt)?
-                        .provider_reference = Some(reference.clone());
-                }
+                self.learn_reference(record.version, *attempt, report)?;
             }
-            Fact::Inquired { report, .. } => {
+            Fact::Inquired {
+                attempt, report, ..
+            } => {
+                self.learn_reference(record.version, *attempt, report)?;
                 self.inquiries = self.inquiries.saturating_add(1);
                 self.last_report = Some(report.clone());
+            }
+            Fact::Webhook {
+                attempt,
+                event_id,
+                report,
+            } => {
+                // A webhook may name an attempt that never was: it teaches nothing then.
+                if let Some(attempt) = attempt
+                    .or(self.only_attempt())
+                    .filter(|&attempt| (1..=self.attempt_no()).contains(&attempt))
+                {
+                    self.learn_reference(record.version, attempt, report)?;
+                }
+                self.webhooks = self.webhooks.saturating_add(1);
+                if let Some(event_id) = event_id
+                    && self.webhook_events.len() < MAX_RECORDED_WEBHOOKS
+                {
+                    self.webhook_events.push(event_id.clone());
+                }
             }
             Fact::Notified {
                 told_version,
@@ -191,10 +213,24 @@ impl Transaction {
                 }
             }
             Fact::AnswerLost { .. }
-            | Fact::Webhook { .. }
             | Fact::ReviewOpened { .. }
             | Fact::Expired
             | Fact::Unrenderable { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The first reference stays: the provider was asked under it, and webhooks were matched by it.
+    fn learn_reference(
+        &mut self,
+        version: u64,
+        attempt: u32,
+        report: &Report,
+    ) -> Result<(), CorruptHistory> {
+        if let Some(reference) = &report.provider_reference {
+            self.attempt_mut(version, attempt)?
+                .provider_reference
+                .get_or_insert_with(|| reference.clone());
         }
         Ok(())
     }

@@ -47,6 +47,8 @@ pub enum Event {
     WebhookArrived {
         /// The attempt that it names, if it names one.
         attempt: Option<u32>,
+        /// What makes it the same event (bounded by the reader), where that can be told.
+        event_id: Option<String>,
         /// What it says.
         report: Report,
     },
@@ -171,4 +173,7 @@ pub enum Effect {
     Notify,
     /// Withdraw what the gate was asked for.
     LeaveGate,
+    /// Look whether webhooks under the references that the provider gave came before anybody knew
+    /// whose they were, and take them.
+    ClaimInbox,
 }

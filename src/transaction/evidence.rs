@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::request::Amount;
 use super::time::millis;
 
 /// How a transaction ended.
@@ -136,20 +137,20 @@ pub struct Report {
     /// The provider's own reference, where it gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_reference: Option<String>,
-    /// TEMP
+    /// The amount that it speaks of, where the profile says where that stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<ReportedAmount>,
 }
 
-/// TEMP
+/// The amount that a message speaks of.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportedAmount {
-    /// TEMP
-    Read(super::request::Amount),
-    /// TEMP
+    /// This much.
+    Read(Amount),
+    /// Something stands where the amount belongs, and it is none.
     Unreadable {
-        /// TEMP
+        /// What stands there (bounded by the reader).
         text: String,
     },
 }
@@ -163,6 +164,17 @@ impl Report {
             word: None,
             provider_reference: None,
             amount: None,
+        }
+    }
+
+    /// Whether it speaks of another amount than the app asked for. Where either of them states none,
+    /// nothing is compared.
+    #[must_use]
+    pub fn differs_from(&self, asked: Option<&Amount>) -> bool {
+        match (&self.amount, asked) {
+            (None, _) | (_, None) => false,
+            (Some(ReportedAmount::Read(amount)), Some(asked)) => amount != asked,
+            (Some(ReportedAmount::Unreadable { .. }), Some(_)) => true,
         }
     }
 }
@@ -207,6 +219,8 @@ pub enum ConflictKind {
     CompletedAgainstDeclined,
     /// It was given up as surely not executed, and then the provider said that it was. Corrected.
     FailedButExecuted,
+    /// It had ended, and then the provider said that it was executed for another amount.
+    AmountMismatch,
 }
 
 impl ConflictKind {
@@ -218,6 +232,7 @@ impl ConflictKind {
             Self::MayBeExecutedTwice => "may_be_executed_twice",
             Self::CompletedAgainstDeclined => "completed_against_declined",
             Self::FailedButExecuted => "failed_but_executed",
+            Self::AmountMismatch => "amount_mismatch",
         }
     }
 }

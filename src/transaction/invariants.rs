@@ -4,9 +4,9 @@
 use super::decide::Decision;
 use super::event::Effect;
 use super::evidence::{Outcome, Source};
-use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS};
+use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
 use super::record::Fact;
-use super::state::{Delivery, Errand, Fate, State, Transaction};
+use super::state::{Delivery, Errand, Fate, ReviewReason, State, Transaction};
 use super::timers::Timer;
 
 /// Checks a transaction at rest, after its effects were handed out.
@@ -35,6 +35,7 @@ pub fn check_step(before: Option<&Transaction>, decision: &Decision) -> Result<(
     if let Some(before) = before {
         at_most_one_execution(before, decision)?;
         outcomes_stay(before, &decision.next)?;
+        each_event_once(before, decision)?;
     }
     Ok(())
 }
@@ -105,7 +106,10 @@ fn attempts_match_state(transaction: &Transaction) -> Result<(), String> {
             attempt == number && matches!(last, Some(Fate::NotExecuted | Fate::Absent)),
             "backing off: the last attempt was surely not executed",
         ),
-        State::InReview { .. } => ensure(number > 0, "in review: an attempt was made"),
+        State::InReview { why } => ensure(
+            number > 0 || why == ReviewReason::AmountMismatch,
+            "in review: an attempt was made, or the provider says so",
+        ),
         State::Completed | State::Declined | State::Failed => Ok(()),
     }
 }
@@ -137,7 +141,13 @@ fn never_stuck(transaction: &Transaction) -> Result<(), String> {
                 "law 4: nobody would ask the provider or a person",
             )?;
         }
-        State::InReview { .. } => ensure(asking, "law 4: a review is not asked about any more")?,
+        State::InReview { .. } => {
+            ensure(asking, "law 4: a review is not asked about any more")?;
+            ensure(
+                transaction.last_fate() != Some(Fate::Out) || armed(Timer::SubmissionOverdue),
+                "law 4: a lost call would never be noticed in review",
+            )?;
+        }
         State::Completed | State::Declined | State::Failed => {}
     }
     let untold = transaction
@@ -159,6 +169,10 @@ fn bounded(transaction: &Transaction) -> Result<(), String> {
     ensure(
         transaction.conflicts.len() <= MAX_CONFLICTS,
         "law 8: too many conflicts kept",
+    )?;
+    ensure(
+        transaction.webhook_events.len() <= MAX_RECORDED_WEBHOOKS,
+        "law 8: too many event ids remembered",
     )
 }
 
@@ -174,6 +188,10 @@ fn effects_are_committed(decision: &Decision) -> Result<(), String> {
             Effect::Submit { attempt } => ensure(
                 committed(attempt),
                 "law 1: a submission without a committed intent",
+            ),
+            Effect::ClaimInbox => ensure(
+                decision.next.provider_references().next().is_some(),
+                "an inbox is claimed without a reference",
             ),
             Effect::AskToSubmit
             | Effect::AskToInquire
@@ -198,6 +216,18 @@ fn at_most_one_execution(before: &Transaction, decision: &Decision) -> Result<()
         !started || !executed,
         "law 2: an attempt started after one was executed",
     )
+}
+
+/// A webhook that came before is not recorded again.
+fn each_event_once(before: &Transaction, decision: &Decision) -> Result<(), String> {
+    let repeated = decision.records.iter().any(|record| match &record.fact {
+        Fact::Webhook {
+            event_id: Some(event_id),
+            ..
+        } => before.knows_event(event_id),
+        _ => false,
+    });
+    ensure(!repeated, "a webhook was recorded twice")
 }
 
 /// Law 5: an outcome changes only from failed, or by a person.

@@ -12,6 +12,10 @@ pub const MAX_CONFLICTS: usize = 16;
 /// Inconclusive status reports written to the history of one transaction. After that they only move
 /// its timers: a review that lasts for months must not grow a history for months.
 pub const MAX_RECORDED_INQUIRIES: u32 = 200;
+/// Webhooks written to the history of one transaction while they decide nothing, and event ids that
+/// it remembers. A payment's life has a dozen; a provider that sends more is repeating itself, and its
+/// conclusive ones are still taken.
+pub const MAX_RECORDED_WEBHOOKS: usize = 100;
 
 /// How one provider's transactions are handled.
 #[derive(Clone, PartialEq, Debug)]

@@ -110,6 +110,9 @@ pub enum Fact {
         /// The attempt that it names, if it names one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempt: Option<u32>,
+        /// What makes it the same event: a second one with this id changes nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event_id: Option<String>,
         /// What it says.
         report: Report,
     },
@@ -199,6 +202,28 @@ impl Fact {
             Self::Unrenderable { .. } => "unrenderable",
             Self::Acted { .. } => "acted",
             Self::Notified { .. } => "notified",
+        }
+    }
+
+    /// What the provider said, and of which attempt, where it said so.
+    #[must_use]
+    pub fn report(&self) -> Option<(Option<u32>, &Report)> {
+        match self {
+            Self::Answered { attempt, report }
+            | Self::Inquired {
+                attempt, report, ..
+            } => Some((Some(*attempt), report)),
+            Self::Webhook {
+                attempt, report, ..
+            } => Some((*attempt, report)),
+            Self::Accepted { .. }
+            | Self::AttemptStarted { .. }
+            | Self::AnswerLost { .. }
+            | Self::ReviewOpened { .. }
+            | Self::Expired
+            | Self::Unrenderable { .. }
+            | Self::Acted { .. }
+            | Self::Notified { .. } => None,
         }
     }
 

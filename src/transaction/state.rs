@@ -60,6 +60,8 @@ pub enum State {
 pub enum ReviewReason {
     /// The time in doubt went over the profile's bound.
     Deadline,
+    /// The provider says that it executed it, for another amount than the app asked for.
+    AmountMismatch,
 }
 
 impl State {
@@ -190,6 +192,11 @@ pub struct Transaction {
     pub inquiries: u32,
     /// The last status report.
     pub last_report: Option<Report>,
+    /// Webhooks recorded so far.
+    pub webhooks: u32,
+    /// The event ids of recorded webhooks, oldest first. At most
+    /// [`super::policy::MAX_RECORDED_WEBHOOKS`].
+    pub webhook_events: Vec<String>,
     /// What lives on this process's clock.
     pub volatile: Volatile,
 }
@@ -213,6 +220,31 @@ impl Transaction {
         self.attempt().map(|attempt| attempt.fate)
     }
 
+    /// The references that the provider gave to the attempts, each once, oldest first.
+    pub fn provider_references(&self) -> impl Iterator<Item = &str> {
+        let given = |attempt: &'_ Attempt| attempt.provider_reference.is_some();
+        let first = |at: usize, attempt: &Attempt| {
+            let mut earlier = self.attempts[..at].iter();
+            !earlier.any(|other| other.provider_reference == attempt.provider_reference)
+        };
+        self.attempts
+            .iter()
+            .enumerate()
+            .filter(move |(at, attempt)| given(attempt) && first(*at, attempt))
+            .filter_map(|(_, attempt)| attempt.provider_reference.as_deref())
+    }
+
+    /// The attempt that evidence without an attempt's name can only speak of: the last one, if every
+    /// earlier one surely never reached the provider.
+    #[must_use]
+    pub fn only_attempt(&self) -> Option<u32> {
+        let (_, earlier) = self.attempts.split_last()?;
+        earlier
+            .iter()
+            .all(|attempt| attempt.fate == Fate::NotExecuted)
+            .then(|| self.attempt_no())
+    }
+
     /// Whether anything remains to be done: not final, or final and the app doesn't know it yet.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -233,6 +265,32 @@ impl Transaction {
         })
     }
 
+    /// Whether a webhook with this event id was recorded before. The ids live in the transaction's own
+    /// history, so that they are as durable as what they brought, and nobody's webhook can use up the id
+    /// of another transaction's.
+    #[must_use]
+    pub fn knows_event(&self, event_id: &str) -> bool {
+        self.webhook_events.iter().any(|known| known == event_id)
+    }
+
+    /// Whether the provider said that it was executed, for another amount, and nobody has settled that.
+    #[must_use]
+    pub fn amount_is_disputed(&self) -> bool {
+        self.state
+            == State::InReview {
+                why: ReviewReason::AmountMismatch,
+            }
+    }
+
+    /// Whether an attempt other than `attempt` was executed.
+    #[must_use]
+    pub fn executed_beside(&self, attempt: u32) -> bool {
+        let numbered = self.attempts.iter().zip(1_u32..);
+        numbered
+            .filter(|&(_, number)| number != attempt)
+            .any(|(other, _)| other.fate == Fate::Completed)
+    }
+
     /// Whether a person has to look at it.
     #[must_use]
     pub fn needs_review(&self) -> bool {
@@ -249,7 +307,7 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// What is known of it.
     pub fate: Fate,
-    /// The provider's own reference, once it gave one.
+    /// The provider's own reference, once it gave one: the first, whoever brought it.
     pub provider_reference: Option<String>,
 }
 

@@ -30,17 +30,19 @@ impl TransactionActor {
             }
             Call::Webhook {
                 attempt,
+                event_id,
                 report,
                 reply,
             } => {
-                self.happen_then(
-                    Event::WebhookArrived { attempt, report },
-                    ctx,
-                    move |_, _| {
-                        let _ = reply.send(WebhookTaken::Yes);
-                        drop(place);
-                    },
-                );
+                let arrived = Event::WebhookArrived {
+                    attempt,
+                    event_id,
+                    report,
+                };
+                self.happen_then(arrived, ctx, move |_, _| {
+                    let _ = reply.send(WebhookTaken::Yes);
+                    drop(place);
+                });
             }
             Call::Hint => {
                 if self.gate().is_some_and(|gate| gate.take_hint()) {

@@ -7,6 +7,7 @@ impl TransactionActor {
     pub(super) fn log_records(&self, records: &[Record], next: &Transaction) {
         for record in records {
             log_fact(record, next);
+            log_other_reference(record, next);
             if let Some(conflict) = &record.conflict {
                 tracing::error!(key = %next.key, version = record.version, kind = conflict.kind.as_str(), claim = %conflict, "conflict");
             }
@@ -22,6 +23,26 @@ impl TransactionActor {
                 );
             }
         }
+    }
+}
+
+/// A provider that gives one attempt two references is worth a line: the first one stays.
+fn log_other_reference(record: &Record, next: &Transaction) {
+    let Some((attempt, report)) = record.fact.report() else {
+        return;
+    };
+    let attempt = attempt.or(next.only_attempt()).unwrap_or_default();
+    let index = usize::try_from(attempt)
+        .unwrap_or(usize::MAX)
+        .wrapping_sub(1);
+    let kept = next
+        .attempts
+        .get(index)
+        .and_then(|attempt| attempt.provider_reference.as_deref());
+    if let Some((kept, other)) = kept.zip(report.provider_reference.as_deref())
+        && kept != other
+    {
+        tracing::warn!(key = %next.key, version = record.version, attempt, kept, other, "another provider reference");
     }
 }
 
@@ -48,8 +69,12 @@ fn log_fact(record: &Record, next: &Transaction) {
         } => {
             tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), after_window, "inquiry");
         }
-        Fact::Webhook { attempt, report } => {
-            tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), "webhook");
+        Fact::Webhook {
+            attempt,
+            event_id,
+            report,
+        } => {
+            tracing::info!(%key, version, attempt, state, event_id = event_id.as_deref(), finding = report.finding.as_str(), word = report.word.as_deref(), "webhook");
         }
         Fact::ReviewOpened { why } => tracing::warn!(%key, version, why = %why, "review opened"),
         Fact::Expired => tracing::info!(%key, version, "expired"),

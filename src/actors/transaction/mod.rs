@@ -6,11 +6,13 @@
 //! actor moves; while a call is out everything else does.
 
 mod calls;
+mod claiming;
 mod commit;
 mod leaving;
 mod logbook;
 mod perform;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
@@ -22,7 +24,7 @@ use super::gate::{Gate, Permit};
 use super::house::House;
 use super::messages::{Deliver, Found, Reply, Until};
 use super::registry::Notice;
-use crate::ports::Provider;
+use crate::ports::{Kept, Provider};
 use crate::transaction::{Event, Key, Mono, Policy, Transaction, Volatile, decide};
 
 /// Messages that may wait for one actor. It is busy for a commit at a time, milliseconds; more than
@@ -55,6 +57,8 @@ pub(super) struct TransactionActor {
     submission_permit: Option<Permit>,
     inquiry_permit: Option<Permit>,
     watchers: Vec<(Until, Reply<Found>)>,
+    /// Webhooks that had come before their reference was known, on their way in.
+    claimed: VecDeque<Kept>,
     alarm: Option<(Mono, SpawnHandle)>,
     handled: u64,
     last_active: Mono,
@@ -86,6 +90,7 @@ impl TransactionActor {
             submission_permit: None,
             inquiry_permit: None,
             watchers: Vec::new(),
+            claimed: VecDeque::new(),
             alarm: None,
             handled: 0,
             last_active,

@@ -26,6 +26,7 @@ impl TransactionActor {
             Effect::Submit { attempt } => self.submit(attempt, ctx),
             Effect::Inquire { attempt } => self.inquire(attempt, ctx),
             Effect::Notify => self.notify(ctx),
+            Effect::ClaimInbox => self.claim_inbox(ctx),
         }
     }
 

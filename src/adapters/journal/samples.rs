@@ -80,6 +80,7 @@ impl Life {
         self.decide(
             Event::WebhookArrived {
                 attempt: Some(1),
+                event_id: None,
                 report: Report::bare(Finding::Completed),
             },
             3,

@@ -62,6 +62,7 @@ fn cancel(mut step: Step<'_>, act: Act) -> Result<Decision, Ignored> {
 
 fn inquire(mut step: Step<'_>, act: Act) -> Result<Decision, Ignored> {
     match step.next.state {
+        State::InReview { .. } if step.next.attempts.is_empty() => Err(Refusal::NeverSent.into()),
         State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
             step.note(fact(act, false), Brings::default());
             if step.next.volatile.inquiry == Errand::Idle {
@@ -136,8 +137,8 @@ fn resolve(
     step.done()
 }
 
-/// Whether a call is out, the provider holds the last attempt, or its ghost window is open. A window that the profile does
-/// not state never ends.
+/// Whether a call is out, the provider holds the last attempt, or a ghost window is open over one in
+/// doubt. A window that the profile does not state never ends.
 fn still_open(step: &Step<'_>) -> bool {
     let volatile = &step.next.volatile;
     let held_by_provider = step
@@ -146,7 +147,7 @@ fn still_open(step: &Step<'_>) -> bool {
         .is_some_and(|attempt| attempt.fate == Fate::Pending);
     held_by_provider
         || volatile.submission == Errand::Out
-        || volatile.window_ends.is_none_or(|ends| step.now.mono < ends)
+        || step.next.may_execute() && volatile.window_ends.is_none_or(|ends| step.now.mono < ends)
 }
 
 fn already_final(transaction: &Transaction) -> Ignored {

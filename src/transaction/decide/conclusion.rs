@@ -6,7 +6,7 @@ use super::super::policy::MAX_CONFLICTS;
 use super::super::record::{AttemptFate, Fact};
 use super::super::state::{Fate, State, Transaction};
 use super::step::{Brings, Step};
-use super::{Decision, Ignored};
+use super::{Decision, Ignored, amount};
 
 /// "This attempt was executed", or "was processed and refused".
 #[derive(Clone, Copy)]
@@ -19,6 +19,20 @@ pub(super) struct Claim {
 }
 
 impl Claim {
+    /// The attempt that it most likely speaks of.
+    pub(super) fn about(self, transaction: &Transaction) -> u32 {
+        self.attempt.unwrap_or(transaction.attempt_no())
+    }
+
+    pub(super) fn conflict(self, kind: ConflictKind) -> Conflict {
+        Conflict {
+            kind,
+            source: self.source,
+            attempt: self.attempt,
+            claimed: self.outcome,
+        }
+    }
+
     fn fate(self) -> Fate {
         match self.outcome {
             Outcome::Completed => Fate::Completed,
@@ -38,6 +52,9 @@ impl Claim {
 }
 
 pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<Decision, Ignored> {
+    if claim.outcome == Outcome::Completed && amount::differs(&step.next, &fact) {
+        return amount::mismatched(step, claim, fact);
+    }
     let fate = changed_fate(&step.next, claim);
     let brings = Brings {
         fate,
@@ -50,21 +67,25 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
         | State::Unknown { .. }
         | State::BackingOff { .. }
         | State::InReview { .. } => {
-            if claim.outcome == Outcome::Declined && later_attempt_decides(&step.next, claim) {
-                // The earlier attempt is known to have moved nothing; the one that is out may still.
+            let executed_beside = step.next.executed_beside(claim.about(&step.next));
+            if claim.outcome == Outcome::Declined
+                && (later_attempt_decides(&step.next, claim) || executed_beside)
+            {
+                // This attempt is known to have moved nothing; another one may still, or has.
                 if fate.is_none() {
-                    return Err(Ignored::Duplicate);
+                    step.keep_asking();
+                    return step.ignored(Ignored::Duplicate);
                 }
                 step.note(fact, brings);
+                step.keep_asking();
             } else {
-                // Money has moved, and the attempt that is out may move it again: a person has to look,
-                // whatever becomes of that one.
-                let conflict = later_attempt_decides(&step.next, claim).then_some(Conflict {
-                    kind: ConflictKind::MayBeExecutedTwice,
-                    source: claim.source,
-                    attempt: claim.attempt,
-                    claimed: claim.outcome,
-                });
+                let conflict = doubled(&step.next, claim)
+                    // It was said to be executed, if for another amount, and now to be declined.
+                    .or(
+                        (claim.outcome == Outcome::Declined && step.next.amount_is_disputed())
+                            .then_some(ConflictKind::CompletedAgainstDeclined),
+                    )
+                    .map(|kind| claim.conflict(kind));
                 step.enter_final(
                     fact,
                     claim.resolution("the provider said so"),
@@ -81,31 +102,10 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
                 step.note(fact, brings);
                 return step.done();
             };
-            let conflict = Conflict {
-                kind,
-                source: claim.source,
-                attempt: claim.attempt,
-                claimed: claim.outcome,
-            };
-            let known = step.next.conflicts.contains(&conflict);
-            if known || step.next.conflicts.len() >= MAX_CONFLICTS {
-                return step.ignored(Ignored::Duplicate);
-            }
-            step.note(
-                fact,
-                Brings {
-                    conflict: Some(conflict),
-                    ..brings
-                },
-            );
+            return contradict(step, claim, kind, fact, brings);
         }
         State::Failed => {
-            let conflict = Conflict {
-                kind: ConflictKind::FailedButExecuted,
-                source: claim.source,
-                attempt: claim.attempt,
-                claimed: claim.outcome,
-            };
+            let conflict = claim.conflict(ConflictKind::FailedButExecuted);
             let resolution = claim.resolution("the provider said so after it had been given up");
             step.enter_final(
                 fact,
@@ -120,14 +120,48 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
     step.done()
 }
 
-/// The fate that the claim gives to an attempt, unless that was known.
-fn changed_fate(transaction: &Transaction, claim: Claim) -> Option<AttemptFate> {
-    let attempt = claim.attempt.unwrap_or(transaction.attempt_no());
+/// Keeps a contradiction of what has ended, once.
+pub(super) fn contradict(
+    mut step: Step<'_>,
+    claim: Claim,
+    kind: ConflictKind,
+    fact: Fact,
+    brings: Brings,
+) -> Result<Decision, Ignored> {
+    let conflict = claim.conflict(kind);
+    let known = step.next.conflicts.contains(&conflict);
+    if known || step.next.conflicts.len() >= MAX_CONFLICTS {
+        return step.ignored(Ignored::Duplicate);
+    }
+    step.note(
+        fact,
+        Brings {
+            conflict: Some(conflict),
+            ..brings
+        },
+    );
+    step.done()
+}
+
+/// Whether money has moved, by this claim, where another attempt moved it too, or may still: a person
+/// has to look, whatever becomes of that one.
+pub(super) fn doubled(transaction: &Transaction, claim: Claim) -> Option<ConflictKind> {
+    if transaction.executed_beside(claim.about(transaction)) {
+        return Some(ConflictKind::ExecutedTwice);
+    }
+    later_attempt_decides(transaction, claim).then_some(ConflictKind::MayBeExecutedTwice)
+}
+
+/// The fate that the claim gives to an attempt, unless that was known. What was executed for another
+/// amount is not settled before the review of it is.
+pub(super) fn changed_fate(transaction: &Transaction, claim: Claim) -> Option<AttemptFate> {
+    let attempt = claim.about(transaction);
     let index = usize::try_from(attempt)
         .unwrap_or(usize::MAX)
         .wrapping_sub(1);
     let known = transaction.attempts.get(index)?.fate;
-    let settled = matches!(known, Fate::Completed | Fate::Declined);
+    let settled = matches!(known, Fate::Completed | Fate::Declined)
+        && (known == claim.fate() || !transaction.amount_is_disputed());
     (!settled).then(|| AttemptFate {
         attempt,
         fate: claim.fate(),
@@ -150,7 +184,7 @@ fn resolved_attempt(transaction: &Transaction) -> Option<u32> {
 }
 
 /// How the claim contradicts a transaction that is completed or declined.
-fn contradiction(transaction: &Transaction, claim: Claim) -> Option<ConflictKind> {
+pub(super) fn contradiction(transaction: &Transaction, claim: Claim) -> Option<ConflictKind> {
     let other_attempt = match (claim.attempt, resolved_attempt(transaction)) {
         (Some(claimed), Some(resolved)) => claimed != resolved,
         (Some(_) | None, _) => false,

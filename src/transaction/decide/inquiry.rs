@@ -51,6 +51,7 @@ pub(super) fn answered(
     if present && step.next.volatile.inquiry == Errand::Out {
         step.next.volatile.inquiry = Errand::Idle;
         step.disarm(Timer::InquiryOverdue);
+        step.came_home = true;
     }
     step.next.volatile.last_asked = Some(sent_at);
     let after_window = present

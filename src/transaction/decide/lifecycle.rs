@@ -1,10 +1,13 @@
 //! The actor comes back without a memory of time, or is about to lose it.
 
+use super::super::event::Effect;
 use super::super::record::{DeliveryRecord, Fact};
 use super::super::state::{Delivery, State, Volatile};
 use super::super::timers::Timer;
 use super::step::{Brings, Step};
-use super::{Decision, Ignored};
+use super::{Decision, Ignored, amount};
+
+const STOPPED: &str = "teller stopped while the request was out";
 
 /// Rebuilt from the journal. What was in flight is unknown and asked about at once; a whole ghost
 /// window starts anew, because nobody can say when the request really left (law 3).
@@ -13,7 +16,7 @@ pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
     match step.next.state {
         State::Accepted => step.ask_to_submit(),
         State::Submitting { attempt } => {
-            let why = "teller stopped while the request was out".to_owned();
+            let why = STOPPED.to_owned();
             step.enter_unknown(Fact::AnswerLost { attempt, why }, attempt, None);
             step.arm(Timer::Inquire, step.now.mono);
         }
@@ -22,6 +25,7 @@ pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
             step.arm(Timer::Inquire, step.now.mono);
         }
         State::InReview { .. } => {
+            amount::lose_call_in_review(&mut step, STOPPED);
             step.start_doubt(None);
             step.disarm(Timer::Review);
             step.arm(Timer::Inquire, step.now.mono);
@@ -32,6 +36,10 @@ pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
             step.arm_expiry();
         }
         State::Completed | State::Declined | State::Failed => {}
+    }
+    // The former life may have ended between the commit that taught a reference and the claim.
+    if step.next.is_open() && step.next.provider_references().next().is_some() {
+        step.effect(Effect::ClaimInbox);
     }
     tell_again(&mut step);
     step.done()

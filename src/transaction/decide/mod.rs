@@ -5,6 +5,7 @@
 
 mod accept;
 mod act;
+mod amount;
 mod conclusion;
 mod inquiry;
 mod lifecycle;
@@ -122,7 +123,11 @@ pub fn decide(
             sent_at,
             report,
         } => inquiry::answered(step, attempt, sent_at, report),
-        Event::WebhookArrived { attempt, report } => webhook::arrived(step, attempt, report),
+        Event::WebhookArrived {
+            attempt,
+            event_id,
+            report,
+        } => webhook::arrived(step, attempt, event_id, report),
         Event::HintArrived => webhook::hinted(step),
         Event::TimerFired(timer) => timer::fired(step, timer),
         Event::NotificationAnswered { version, result } => {

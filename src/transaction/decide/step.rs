@@ -7,7 +7,7 @@ use super::super::event::Effect;
 use super::super::evidence::{Conflict, Outcome, Resolution, Source};
 use super::super::policy::{MAX_RECORDED_INQUIRIES, Policy};
 use super::super::record::{AttemptFate, Fact, RECORD_FORMAT, Record};
-use super::super::state::{Delivery, Errand, Fate, ReviewReason, State, Transaction};
+use super::super::state::{Delivery, Errand, Fate, ReviewReason, State, Status, Transaction};
 use super::super::time::{Mono, Now};
 use super::super::timers::Timer;
 use super::{Decision, Ignored};
@@ -110,10 +110,14 @@ impl<'a> Step<'a> {
             conflict: brings.conflict,
             tell: brings.tell && self.policy.notify.is_some(),
         };
+        let knew = self.next.provider_references().count();
         self.next
             .apply(&record)
             .expect("a step numbers its records itself and names only attempts that started");
         self.records.push(record);
+        if self.next.provider_references().count() > knew {
+            self.effect(Effect::ClaimInbox);
+        }
     }
 
     /// Adds a status report that changed nothing, unless the history has enough of them.
@@ -220,20 +224,15 @@ impl<'a> Step<'a> {
         }
     }
 
-    pub(super) fn enter_review(&mut self, fact: Fact, why: ReviewReason) {
-        let tell = self
-            .policy
-            .notify
-            .as_ref()
-            .is_some_and(|notify| notify.tells_review);
-        self.record(
-            fact,
-            State::InReview { why },
-            Brings {
-                tell,
-                ..Brings::default()
-            },
-        );
+    /// Asks a person. One who is asked already is not told again.
+    pub(super) fn enter_review(&mut self, fact: Fact, why: ReviewReason, brings: Brings) {
+        let tell = self.next.state.status() != Status::InReview
+            && self
+                .policy
+                .notify
+                .as_ref()
+                .is_some_and(|notify| notify.tells_review);
+        self.record(fact, State::InReview { why }, Brings { tell, ..brings });
         self.disarm(Timer::Review);
         self.next.volatile.rung = 0;
         if self.next.volatile.inquiry == Errand::Idle {
@@ -298,6 +297,26 @@ impl<'a> Step<'a> {
             self.effect(Effect::LeaveGate);
         }
         self.next.volatile.inquiry = Errand::Idle;
+    }
+
+    /// Arms the next inquiry where one belongs and none is armed or under way.
+    pub(super) fn keep_asking(&mut self) {
+        let volatile = &self.next.volatile;
+        let asked = volatile.inquiry != Errand::Idle;
+        if asked || volatile.timers.due(Timer::Inquire).is_some() {
+            return;
+        }
+        match self.next.state {
+            State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
+                self.arm_next_inquiry();
+            }
+            State::Accepted
+            | State::Submitting { .. }
+            | State::BackingOff { .. }
+            | State::Completed
+            | State::Declined
+            | State::Failed => {}
+        }
     }
 
     // ---- schedules -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ use super::super::timers::Timer;
 use super::accept::start_attempt;
 use super::conclusion::{self, Claim};
 use super::step::{Brings, Step};
-use super::{Decision, Ignored};
+use super::{Decision, Ignored, amount};
 
 /// The longest wait that a provider's `Retry-After` can ask for; more would park a payment on one
 /// header's word.
@@ -135,18 +135,25 @@ fn inconclusive(
                 return Err(Ignored::Uninformative);
             }
         },
+        State::InReview { .. } if step.next.last_fate() == Some(Fate::Out) => {
+            amount::answered_in_review(&mut step, fact, attempt, sent_at, &finding);
+        }
         State::InReview { .. } => match finding {
             // What the provider once said it had is not undone by our own call's failure.
             Finding::NotExecuted { why, .. } if step.next.last_fate() == Some(Fate::Unknown) => {
                 let brings = Brings::fate(attempt, Fate::NotExecuted);
-                step.enter_failed(fact, Source::Answer, &why, brings);
+                if step.next.amount_is_disputed() {
+                    step.note(fact, brings);
+                } else {
+                    step.enter_failed(fact, Source::Answer, &why, brings);
+                }
             }
             Finding::Completed
             | Finding::Declined
             | Finding::Pending
             | Finding::NotFound
             | Finding::NotExecuted { .. }
-            | Finding::Unclear { .. } => return Err(Ignored::Uninformative),
+            | Finding::Unclear { .. } => return step.ignored(Ignored::Uninformative),
         },
         State::Accepted | State::Pending { .. } | State::BackingOff { .. } => {
             return Err(Ignored::Stale);
@@ -183,6 +190,11 @@ fn not_executed(
 /// The attempt is proven absent (law 3): submit again or give up, as the profile says.
 pub(super) fn absent(step: &mut Step<'_>, fact: Fact, attempt: u32) {
     let brings = Brings::fate(attempt, Fate::Absent);
+    if step.next.amount_is_disputed() {
+        // Another attempt was executed, for another amount: absence of this one ends nothing.
+        step.note(fact, brings);
+        return step.keep_asking();
+    }
     let absences = 1 + step
         .next
         .attempts

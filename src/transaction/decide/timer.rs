@@ -8,7 +8,7 @@ use super::super::record::Fact;
 use super::super::state::{Delivery, Errand, ReviewReason, State};
 use super::super::timers::Timer;
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, notification, submission};
+use super::{Decision, Ignored, amount, notification, submission};
 
 /// While our own budget holds an inquiry back, the review deadline is looked at again after this.
 const REVIEW_POSTPONED: Duration = Duration::from_mins(1);
@@ -85,11 +85,14 @@ fn submission_overdue(mut step: Step<'_>) -> Result<Decision, Ignored> {
             step.enter_unknown(Fact::AnswerLost { attempt, why }, attempt, None);
             step.done()
         }
+        State::InReview { .. } => {
+            amount::lose_call_in_review(&mut step, "the call did not come back in time");
+            step.done()
+        }
         State::Accepted
         | State::Pending { .. }
         | State::Unknown { .. }
         | State::BackingOff { .. }
-        | State::InReview { .. }
         | State::Completed
         | State::Declined
         | State::Failed => Err(Ignored::Stale),
@@ -99,6 +102,11 @@ fn submission_overdue(mut step: Step<'_>) -> Result<Decision, Ignored> {
 fn inquire(mut step: Step<'_>) -> Result<Decision, Ignored> {
     match step.next.state {
         State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
+            if step.next.attempts.is_empty() {
+                // Nothing of ours went out that the provider could be asked about; a person knows.
+                step.arm_next_inquiry();
+                return step.done();
+            }
             match step.next.volatile.inquiry {
                 Errand::Idle => {
                     step.next.volatile.inquiry = Errand::Queued;
@@ -147,7 +155,11 @@ fn review(mut step: Step<'_>) -> Result<Decision, Ignored> {
             } else {
                 let why =
                     "no evidence within the time that the profile allows for doubt".to_owned();
-                step.enter_review(Fact::ReviewOpened { why }, ReviewReason::Deadline);
+                step.enter_review(
+                    Fact::ReviewOpened { why },
+                    ReviewReason::Deadline,
+                    Brings::default(),
+                );
             }
             step.done()
         }

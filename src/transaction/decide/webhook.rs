@@ -1,49 +1,96 @@
 //! The provider calls us: as evidence where the profile trusts the webhook, else as a hint.
 
 use super::super::evidence::{Finding, Report, Source};
+use super::super::policy::MAX_RECORDED_WEBHOOKS;
 use super::super::record::Fact;
 use super::super::state::{Errand, State};
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};
-use super::step::Step;
+use super::step::{Brings, Step};
 use super::{Decision, Ignored};
 
 /// A trusted webhook came in.
 pub(super) fn arrived(
     mut step: Step<'_>,
     attempt: Option<u32>,
+    event_id: Option<String>,
     report: Report,
 ) -> Result<Decision, Ignored> {
-    if let Some(outcome) = report.finding.outcome() {
+    let known = |event_id: &String| step.next.knows_event(event_id);
+    if event_id.as_ref().is_some_and(known) {
+        return Err(Ignored::Duplicate);
+    }
+    let (outcome, finding) = (report.finding.outcome(), report.finding.clone());
+    let fact = Fact::Webhook {
+        attempt,
+        event_id,
+        report,
+    };
+    if let Some(outcome) = outcome {
         let claim = Claim {
             outcome,
             source: Source::Webhook,
             attempt,
         };
-        return conclusion::conclude(step, claim, Fact::Webhook { attempt, report });
+        return conclusion::conclude(step, claim, fact);
     }
     let present = step.next.attempt_no();
     if attempt.is_some_and(|attempt| attempt != present) {
         return Err(Ignored::Stale);
     }
     match step.next.state {
-        State::Unknown { .. } => match report.finding {
+        State::Unknown { .. } => match finding {
             Finding::Pending => {
-                step.enter_pending(Fact::Webhook { attempt, report }, present, None);
+                step.enter_pending(fact, present, None);
                 step.done()
             }
             Finding::Completed
             | Finding::Declined
             | Finding::NotFound
             | Finding::NotExecuted { .. }
-            | Finding::Unclear { .. } => Err(Ignored::Uninformative),
+            | Finding::Unclear { .. } => undecided(step, fact, &finding),
         },
         State::Accepted
         | State::Submitting { .. }
         | State::Pending { .. }
         | State::BackingOff { .. }
-        | State::InReview { .. } => Err(Ignored::Uninformative),
+        | State::InReview { .. } => undecided(step, fact, &finding),
         State::Completed | State::Declined | State::Failed => Err(Ignored::Late),
+    }
+}
+
+/// It decides nothing, but operators see in the history that the provider said something. A word that
+/// nobody listed is a reason to ask at once: something has happened, and the sender is trusted.
+fn undecided(mut step: Step<'_>, fact: Fact, finding: &Finding) -> Result<Decision, Ignored> {
+    if usize::try_from(step.next.webhooks).unwrap_or(usize::MAX) >= MAX_RECORDED_WEBHOOKS {
+        return Err(Ignored::Uninformative);
+    }
+    step.note(fact, Brings::default());
+    match finding {
+        Finding::Unclear { .. } => ask_at_once(&mut step),
+        Finding::Completed
+        | Finding::Declined
+        | Finding::Pending
+        | Finding::NotFound
+        | Finding::NotExecuted { .. } => {}
+    }
+    step.done()
+}
+
+/// Brings the armed inquiry forward, where one is armed.
+fn ask_at_once(step: &mut Step<'_>) {
+    match step.next.state {
+        State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
+            if step.next.volatile.inquiry == Errand::Idle {
+                step.arm(Timer::Inquire, step.now.mono);
+            }
+        }
+        State::Accepted
+        | State::Submitting { .. }
+        | State::BackingOff { .. }
+        | State::Completed
+        | State::Declined
+        | State::Failed => {}
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use teller::transaction::{
-    Acceptance, AppId, Finding, GhostWindow, Intent, Key, NotifyPolicy, OnAbsence, PayloadHash,
-    Policy, Rendered, Report, Request, Timestamp, TransactionId,
+    Acceptance, Amount, AppId, Finding, GhostWindow, Intent, Key, NotifyPolicy, OnAbsence,
+    PayloadHash, Policy, Rendered, Report, Request, Timestamp, TransactionId,
 };
 use uuid::Uuid;
 
@@ -48,12 +48,19 @@ pub(crate) fn key(n: u128) -> Key {
     }
 }
 
+pub(crate) fn amount(value: i64, currency: &str) -> Amount {
+    Amount {
+        value,
+        currency: currency.to_owned(),
+    }
+}
+
 /// The acceptance of transaction `n`, to be submitted within an hour.
 pub(crate) fn acceptance(n: u128, policy: &Policy) -> Acceptance {
     let key = key(n);
     let request = Request {
         provider: "reference".to_owned(),
-        amount: None,
+        amount: Some(amount(1_000, "EUR")),
         submit_by: Timestamp::from_millis(BEGINNING) + policy.submit_within,
         payload: json!({ "note": "a table for two" }),
         traceparent: None,

@@ -134,8 +134,11 @@ impl Life {
             match effect {
                 Effect::Submit { .. } => self.sent_ms.push(self.world_ms),
                 Effect::Inquire { .. } => self.asked_ms = self.world_ms,
-                Effect::AskToSubmit | Effect::AskToInquire | Effect::Notify | Effect::LeaveGate => {
-                }
+                Effect::AskToSubmit
+                | Effect::AskToInquire
+                | Effect::Notify
+                | Effect::LeaveGate
+                | Effect::ClaimInbox => {}
             }
         }
         let mut folded = Transaction::fold(&self.transaction.key, &self.records)

@@ -65,6 +65,7 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
         4 => "inquiry permit waited 3".to_owned(),
         5 | 6 if attempts > 0 => format!("report {attempt} {finding}"),
         7 if attempts > 0 => format!("webhook {attempt} {finding}"),
+        8 if n % 3 == 0 => format!("webhook {finding} event {}", n % 16),
         8 => format!("webhook {finding}"),
         9 => "hint".to_owned(),
         10 => {
@@ -85,7 +86,18 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
         16 if n % 8 == 0 => "unrenderable".to_owned(),
         _ => return fire_one(life, n),
     };
-    let _ = life.happen(event(life, &words));
+    let reference = if wait.is_multiple_of(5) && (2..=8).contains(&(kind % 20)) {
+        format!("ref r{}", n % 3)
+    } else {
+        String::new()
+    };
+    let paying = match wait % 11 {
+        1 if (2..=8).contains(&(kind % 20)) => {
+            ["paying 999", "paying 1000", "paying much"][n as usize % 3]
+        }
+        _ => "",
+    };
+    let _ = life.happen(event(life, &format!("{words} {reference} {paying}")));
 }
 
 /// Fires one of the armed timers, whichever `n` picks, not before it is due.
@@ -166,7 +178,9 @@ fn go_on(life: &mut Life, seed: u8) -> Option<usize> {
         let in_review = matches!(life.transaction.state, State::InReview { .. });
         let provable = life.transaction.last_fate() == Some(Fate::Unknown)
             && life.transaction.volatile.window_ends.is_some();
-        if in_review && truth(life) == Truth::NeverCame && !provable && timer == Timer::Inquire {
+        let disputed = life.transaction.amount_is_disputed();
+        let unprovable = in_review && truth(life) == Truth::NeverCame && !provable;
+        if (unprovable || disputed) && timer == Timer::Inquire {
             let _ = life.happen(event(life, "act resolve failed while_open"));
         }
     }

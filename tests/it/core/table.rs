@@ -129,6 +129,16 @@ fn rows() -> Vec<Row> {
                  4230 asks => in review"
             ),
         ),
+        row(
+            "in review, another amount",
+            out(),
+            "2 webhook completed paying 999 => in review of its amount",
+        ),
+        row(
+            "in review, another amount, attempt 2 out",
+            out(),
+            &second("122 webhook 1 completed paying 999 => in review of its amount"),
+        ),
         row("completed 1, app not told", out(), completed),
         row(
             "completed 1, its call still out",
@@ -292,7 +302,10 @@ const PROCESS: [(&str, &str); 2] = [("recovered", "recovered"), ("stopping", "st
 
 fn findings(event: &str) -> Vec<(String, String)> {
     let column = |finding: &str| (finding.replace('_', " "), format!("{event} {finding}"));
-    FINDINGS.into_iter().map(column).collect()
+    let mut columns: Vec<_> = FINDINGS.into_iter().map(column).collect();
+    let other = format!("{event} completed paying 999");
+    columns.insert(1, ("completed, another amount".to_owned(), other));
+    columns
 }
 
 fn named(columns: &[(&str, &str)]) -> Vec<(String, String)> {

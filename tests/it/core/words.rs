@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use teller::transaction::{
     Act, Command, Decision, DeliveryResult, Effect, Event, Finding, Ignored, Outcome, Refusal,
-    Report, State, Timer,
+    Report, ReportedAmount, ReviewReason, State, Timer,
 };
 
-use super::fixture::report;
+use super::fixture::{amount, report};
 use super::life::Life;
 
 /// The event that `words` name, as it would reach `life` now; see [`super::laws`] for the list.
@@ -41,6 +41,7 @@ pub(crate) fn event(life: &Life, words: &str) -> Event {
         },
         ["webhook", rest @ ..] => Event::WebhookArrived {
             attempt: attempt(1),
+            event_id: after(rest, "event").map(str::to_owned),
             report: read(rest),
         },
         ["hint"] => Event::HintArrived,
@@ -90,7 +91,25 @@ fn read(words: &[&str]) -> Report {
     if let Finding::NotExecuted { retry_after, .. } = &mut report.finding {
         *retry_after = asked;
     }
+    report.provider_reference = after(words, "ref").map(str::to_owned);
+    report.amount = after(words, "paying").map(paying);
     report
+}
+
+/// `1000` in euros, `1000USD`, or what is no amount.
+fn paying(text: &str) -> ReportedAmount {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_uppercase());
+    let currency = if digits == text {
+        "EUR"
+    } else {
+        &text[digits.len()..]
+    };
+    match digits.parse() {
+        Ok(value) => ReportedAmount::Read(amount(value, currency)),
+        Err(_) => ReportedAmount::Unreadable {
+            text: text.to_owned(),
+        },
+    }
 }
 
 pub(crate) fn timer(name: &str) -> Timer {
@@ -138,8 +157,13 @@ pub(crate) fn state(state: State) -> String {
         | State::Pending { attempt }
         | State::Unknown { attempt }
         | State::BackingOff { attempt } => format!("{name} {attempt}"),
+        State::InReview {
+            why: ReviewReason::AmountMismatch,
+        } => format!("{name} of its amount"),
         State::Accepted
-        | State::InReview { .. }
+        | State::InReview {
+            why: ReviewReason::Deadline,
+        }
         | State::Completed
         | State::Declined
         | State::Failed => name,
@@ -178,6 +202,7 @@ pub(crate) fn effect(effect: Effect) -> String {
         Effect::Inquire { attempt } => format!("inquire {attempt}"),
         Effect::Notify => "notify".to_owned(),
         Effect::LeaveGate => "leave gate".to_owned(),
+        Effect::ClaimInbox => "claim inbox".to_owned(),
     }
 }
 
@@ -217,6 +242,10 @@ pub(crate) fn consequences(life: &Life, decided: &Result<Decision, Ignored>) -> 
     if !next.is_open() {
         said.push("closed".to_owned());
     }
+    said.extend(
+        next.provider_references()
+            .map(|known| format!("ref {known}")),
+    );
     let seconds = |at| life.world(at) as f64 / 1_000.0;
     for (timer, due) in next.volatile.timers.armed() {
         said.push(format!("{} at {}", timer.as_str(), seconds(due)));

@@ -119,7 +119,7 @@ fn a_webhook_and_an_app_find_it_wherever_it_is() {
         life.until(36_000).await;
         assert_eq!(shard(&life).await, (0, 1), "it left again");
         let report = Report::bare(Finding::Completed);
-        let taken = router.webhook(key.clone(), None, report).await;
+        let taken = router.webhook(key.clone(), None, None, report).await;
         assert_eq!(taken.expect("answered"), WebhookTaken::Yes);
         let found = router.read(key.clone()).await.expect("answered");
         assert!(matches!(found, Found::Here(found) if found.state == State::Completed));
@@ -139,7 +139,11 @@ fn a_call_that_is_outrun_by_its_webhook_is_waited_for_and_then_the_actor_leaves(
     world.live(0, |life| async move {
         life.until(2_000).await;
         let report = Report::bare(Finding::Completed);
-        let taken = life.house.router.webhook(key.clone(), None, report).await;
+        let taken = life
+            .house
+            .router
+            .webhook(key.clone(), None, None, report)
+            .await;
         assert_eq!(taken.expect("answered"), WebhookTaken::Yes);
         life.until(8_000).await;
         assert_eq!(shard(&life).await, (1, 0), "its call is still out");

@@ -55,6 +55,10 @@ pub(crate) struct Owed {
 }
 
 impl Owed {
+    pub(crate) fn event_id(&self) -> String {
+        format!("event-{}", self.number)
+    }
+
     pub(crate) fn report(&self) -> Report {
         let finding = if self.completed {
             Finding::Completed

@@ -212,7 +212,9 @@ async fn deliver_webhooks(books: Arc<Books>, router: Router, clock: Clock) {
                 let id: Uuid = owed.reference.parse().expect("a reference is an id");
                 key.id = TransactionId(id);
                 // Whatever the answer is, it is never sent again.
-                let _ = router.webhook(key, None, owed.report()).await;
+                let _ = router
+                    .webhook(key, None, Some(owed.event_id()), owed.report())
+                    .await;
             }
             Err(next_ms) => {
                 let wait =

@@ -16,7 +16,9 @@
 //! | `answer [n] finding [unsent] [retry s]` | the submission's call comes back, of attempt n (the last) |
 //! | `inquiry permit [waited s]` | the gate grants an inquiry |
 //! | `report [n] finding [sent t]` | a status report about attempt n, asked for at t (the last inquiry's time) |
-//! | `webhook [n] finding` | a trusted webhook; without n it names no attempt |
+//! | `webhook [n] finding [event id]` | a trusted webhook; without n it names no attempt |
+//! | any of these with `paying n` | it speaks of this amount; 1000 was asked for |
+//! | any of these with `ref r` | the provider gives its own reference r |
 //! | `hint` | an untrusted one |
 //! | `timer name` | it fires, if it is due |
 //! | `told ok`, `told badly [retry s]`, `told gone`, each `[version v]` | a delivery comes back |
@@ -27,11 +29,14 @@
 
 mod absence;
 mod acts;
+mod amounts;
 mod conflicts;
 mod notification;
 mod recovery;
+mod references;
 mod retries;
 mod review;
+mod webhooks;
 
 use teller::transaction::Policy;
 

@@ -1,0 +1,72 @@
+//! The references that providers give: learned from whoever brings them first, and what waits under
+//! them is claimed.
+
+use super::check;
+
+#[test]
+fn an_answer_a_report_and_a_webhook_teach_it_and_the_inbox_is_claimed_once() {
+    check(
+        "5    answer pending ref p1  => pending 1, claim inbox, ref p1
+         10   asks                   => pending 1
+         10   report pending ref p1  => pending 1, no claim inbox",
+    );
+    check(
+        "30   answer unclear         => unknown 1, no ref
+         45.2 asks                   => unknown 1
+         45.3 report pending ref p1  => pending 1, claim inbox, ref p1",
+    );
+    check(
+        "30   answer unclear         => unknown 1
+         31   webhook unclear ref p1 => unknown 1, claim inbox, ref p1",
+    );
+    check("2  answer completed ref p1 => completed, claim inbox, ref p1");
+}
+
+#[test]
+fn the_first_reference_of_an_attempt_stays() {
+    check(
+        "5    answer pending ref p1      => pending 1, ref p1
+         6    webhook 1 unclear ref p2   => pending 1, ref p1, no ref p2, no claim inbox
+         10   asks                       => pending 1
+         10   report completed ref p3    => completed, ref p1, no ref p3",
+    );
+}
+
+#[test]
+fn every_attempt_has_its_own() {
+    check(
+        "30   answer unclear ref p1  => unknown 1, ref p1
+         121  asks                   => unknown 1
+         121  report not_found       => backing off 1
+         121  permit                 => submitting 2
+         122  webhook unclear ref p2 => submitting 2, ref p1, no ref p2
+         123  answer pending ref p2  => pending 2, claim inbox, ref p1, ref p2",
+    );
+}
+
+#[test]
+fn what_names_no_attempt_teaches_the_last_one_if_no_other_can_be_meant() {
+    check(
+        "1    answer not_executed       => backing off 1
+         3    timer submit              => backing off 1
+         3    permit                    => submitting 2
+         4    webhook pending ref p1    => submitting 2, claim inbox, ref p1",
+    );
+}
+
+#[test]
+fn after_a_restart_an_open_transaction_claims_again_because_the_claim_may_not_have_happened() {
+    check(
+        "5    answer pending ref p1  => pending 1
+         6    restart                => pending 1, claim inbox, ref p1
+         7    webhook completed      => completed
+         8    restart                => completed, claim inbox
+         8    timer notify           => completed
+         9    told ok                => completed, closed, ref p1
+         10   restart                => completed, no claim inbox",
+    );
+    check(
+        "30   answer unclear         => unknown 1
+         31   restart                => unknown 1, no claim inbox",
+    );
+}
