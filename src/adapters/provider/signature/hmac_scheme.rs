@@ -80,7 +80,7 @@ impl HmacScheme {
             encoding,
             key_encoding: table.key_encoding.unwrap_or_default(),
             place,
-            prefix: table.prefix.clone().unwrap_or_default(),
+            prefix: prefix(table)?,
             signed,
             timestamp,
         })
@@ -216,6 +216,15 @@ fn place(table: &SignatureTable) -> Result<Place, String> {
         (Some(_), Some(_)) => Err(
             "`header` and `at` both say where the signature stands: keep one of them".to_owned(),
         ),
+    }
+}
+
+fn prefix(table: &SignatureTable) -> Result<String, String> {
+    let prefix = table.prefix.clone().unwrap_or_default();
+    if prefix.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        Ok(prefix)
+    } else {
+        Err("`prefix` has characters that no header can carry".to_owned())
     }
 }
 

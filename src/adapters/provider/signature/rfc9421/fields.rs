@@ -35,6 +35,9 @@ pub(super) struct Component {
     has_params: bool,
 }
 
+/// A label with its bytes; without them if the member is of another type.
+type ByteMember = (String, Option<Vec<u8>>);
+
 /// The parameters that matter to us.
 #[derive(Debug)]
 pub(super) struct Params<'a> {
@@ -103,8 +106,9 @@ impl Input {
         list.finish().unwrap_or_default()
     }
 
-    /// What the shape of the field doesn't promise yet.
-    fn check(&self) -> Result<(), SignatureFault> {
+    /// What the shape of the field doesn't promise. It is asked of the signature that is looked at
+    /// only, since somebody on the way may have added one of another kind.
+    pub(super) fn check(&self) -> Result<(), SignatureFault> {
         if !self.is_list {
             return Err(malformed("has a member that is no list of components"));
         }
@@ -138,15 +142,14 @@ pub(super) fn inputs(signed: &Signed<'_>, name: &HeaderName) -> Result<Vec<Input
     if has_twins(inputs.iter().map(|input| input.label.as_str())) {
         return Err(twins(name));
     }
-    inputs.iter().try_for_each(Input::check)?;
     Ok(inputs)
 }
 
-/// The members of a field of byte sequences; `None` stands for a member of another type.
+/// The members of a field of byte sequences.
 pub(super) fn byte_sequences(
     signed: &Signed<'_>,
     name: &HeaderName,
-) -> Result<Vec<(String, Option<Vec<u8>>)>, SignatureFault> {
+) -> Result<Vec<ByteMember>, SignatureFault> {
     let text = present(signed, name)?;
     let members = Parser::new(&text)
         .with_version(Version::Rfc8941)
@@ -198,7 +201,7 @@ struct OneInput<'a>(&'a mut Input);
 struct OneComponent<'a>(&'a mut Vec<Component>);
 struct HasParams<'a>(&'a mut bool);
 struct AllParams<'a>(&'a mut Vec<(Key, BareItem)>);
-struct Sequences(Vec<(String, Option<Vec<u8>>)>);
+struct Sequences(Vec<ByteMember>);
 struct OneSequence<'a>(&'a mut Option<Vec<u8>>);
 
 impl<'de> DictionaryVisitor<'de> for Inputs {
@@ -297,7 +300,7 @@ impl<'de> ParameterVisitor<'de> for AllParams<'_> {
 }
 
 impl<'de> DictionaryVisitor<'de> for Sequences {
-    type Out = Vec<(String, Option<Vec<u8>>)>;
+    type Out = Vec<ByteMember>;
     type Error = Infallible;
 
     fn entry(&mut self, key: &'de KeyRef) -> Result<impl EntryVisitor<'de>, Infallible> {

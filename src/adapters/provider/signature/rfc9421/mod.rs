@@ -58,7 +58,7 @@ impl MessageSignatures {
             components: components(table)?,
             key_ids,
             max_age: age::tolerance(table.max_age, "max_age")?,
-            label: table.label.clone(),
+            label: label(table)?,
         })
     }
 
@@ -135,6 +135,7 @@ impl MessageSignatures {
             place: super::fields::header_place(&SIGNATURE),
             what: "has a member that is no byte sequence",
         })?;
+        input.check()?;
         let params = input.params()?;
         if params.alg.is_some_and(|alg| alg != self.algorithm.name()) {
             return Err(SignatureFault::OtherAlgorithm);
@@ -243,6 +244,15 @@ fn components(table: &SignatureTable) -> Result<Vec<String>, String> {
         check_component(one)?;
     }
     Ok(written.clone())
+}
+
+fn label(table: &SignatureTable) -> Result<Option<String>, String> {
+    match &table.label {
+        Some(label) if sfv::KeyRef::from_str(label).is_err() => Err(format!(
+            "`label`: {label:?} is no label: they have small letters, digits and _ - . *"
+        )),
+        label => Ok(label.clone()),
+    }
 }
 
 fn check_component(name: &str) -> Result<(), String> {

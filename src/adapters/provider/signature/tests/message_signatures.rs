@@ -350,6 +350,12 @@ fn labels_pair_the_two_headers_and_stand_there_once() {
         .with("signature-input", &good_input)
         .with("signature", format!("{zeros}, {good}"));
     assert!(door.verify(&webhook).is_ok());
+    for other in ["a=(\"date\";req);created=1", "a=1", "a=(date)", "b=()"] {
+        let webhook = webhook
+            .clone()
+            .changed("signature-input", format!("{other}, {good_input}"));
+        assert!(door.verify(&webhook).is_ok(), "{other}");
+    }
     let labelled = |label| Door::new(&format!("{FULL}\nlabel = \"{label}\""), &[SHARED]);
     assert!(labelled("s").verify(&webhook).is_ok());
     assert_eq!(labelled("a").fault(&webhook), "mismatch");

@@ -102,6 +102,10 @@ fn what_a_kind_needs_is_named() {
             &["`signed`: ", "did you mean `{body}`?"],
         ),
         (
+            "header = \"x\"\nprefix = \"é\"",
+            &["`prefix` has characters that no header can carry"],
+        ),
+        (
             "header = \"x\"\nescape = \"backslash\"",
             &["`escape` is about {at:…}"],
         ),
@@ -192,6 +196,10 @@ fn so_is_what_message_signatures_need() {
         (
             "algorithm = \"ed25519\"\ncomponents = [\"Date\"]",
             &["\"Date\" is written date"],
+        ),
+        (
+            "algorithm = \"ed25519\"\nlabel = \"Sig1\"",
+            &["`label`: \"Sig1\" is no label"],
         ),
         (
             "algorithm = \"ed25519\"\ncomponents = [\"a b\"]",
