@@ -39,7 +39,7 @@ enum Command {
     /// Run the provider (also without a subcommand)
     Provider(ProviderArgs),
     /// Run acorn: tokens, forms, keys, its own ids, batches of signed events
-    Acorn(AcornArgs),
+    Acorn(Box<AcornArgs>),
     /// Run the reference app
     App(AppArgs),
 }
@@ -118,7 +118,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
     actix_web::rt::System::new().block_on(async {
         match cli.command.unwrap_or(Command::Provider(cli.provider)) {
             Command::Provider(args) => run_provider(args).await,
-            Command::Acorn(args) => run_acorn(args).await,
+            Command::Acorn(args) => run_acorn(*args).await,
             Command::App(args) => run_app(args).await,
         }
     })
