@@ -1,5 +1,6 @@
 //! Faults that the provider shows on request; without a request it shows none.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -60,9 +61,7 @@ impl Faults {
     /// # Errors
     /// An unknown fault, another type, or a probability outside 0 to 1.
     pub fn from_json(json: &[u8]) -> Result<Self, BadFaults> {
-        // By way of a map, because serde would also take an array for a struct's fields.
-        let fields: Map<String, Value> = serde_json::from_slice(json)?;
-        let faults = Self::deserialize(Value::Object(fields))?;
+        let faults: Self = object(json)?;
         faults.check()?;
         Ok(faults)
     }
@@ -72,7 +71,7 @@ impl Faults {
     /// # Errors
     /// [`BadFaults::NotAProbability`] names the first field outside 0 to 1.
     pub fn check(&self) -> Result<(), BadFaults> {
-        let all = [
+        probabilities(&[
             ("refuse_503", self.refuse_503),
             ("refuse_429", self.refuse_429),
             ("error_500", self.error_500),
@@ -86,14 +85,22 @@ impl Faults {
             ("webhook_forged", self.webhook_forged),
             ("webhook_lost", self.webhook_lost),
             ("get_500", self.get_500),
-        ];
-        match all
-            .into_iter()
-            .find(|(_, value)| !(0.0..=1.0).contains(value))
-        {
-            Some((field, value)) => Err(BadFaults::NotAProbability { field, value }),
-            None => Ok(()),
-        }
+        ])
+    }
+}
+
+/// Reads one kind of faults, unchecked. By way of a map, because serde would also take an array for
+/// a struct's fields.
+pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, BadFaults> {
+    let fields: Map<String, Value> = serde_json::from_slice(json)?;
+    Ok(T::deserialize(Value::Object(fields))?)
+}
+
+/// Refuses the first of these that is no probability.
+pub(crate) fn probabilities(all: &[(&'static str, f64)]) -> Result<(), BadFaults> {
+    match all.iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
+        Some(&(field, value)) => Err(BadFaults::NotAProbability { field, value }),
+        None => Ok(()),
     }
 }
 

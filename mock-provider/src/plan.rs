@@ -6,10 +6,7 @@
 use crate::faults::Faults;
 use crate::ledger::{Answer, Course, WebhookKind};
 use crate::model::{Dice, Draw, Ghost, Status, TIMEOUT_MS, WEBHOOK_MIN_MS, draw};
-use crate::script::{Script, ScriptedWebhook};
-
-/// When a scripted POST is answered unless the script says so.
-const SCRIPTED_ANSWER_MS: u64 = 200;
+use crate::script::{Existence, Script, ScriptedWebhook};
 
 /// When a late webhook comes: long after every patience has ended.
 const LATE_WEBHOOK_MS: u64 = 600_000;
@@ -44,14 +41,15 @@ pub(crate) struct PlannedWebhook {
 
 impl Plan {
     pub(crate) fn course(&self) -> Course {
-        match (self.draw, self.answer) {
-            (Draw::Answered { .. }, _) => Course::Answered,
-            (Draw::TimedOut { ghost: Some(_), .. }, _) => Course::Ghost,
-            (Draw::TimedOut { ghost: None, .. }, Answer::Refuse503 | Answer::Refuse429) => {
-                Course::Refused
-            }
-            (Draw::TimedOut { ghost: None, .. }, _) => Course::Lost,
-        }
+        let exists = match self.draw {
+            Draw::Answered { .. } => Existence::WithTheAnswer,
+            Draw::TimedOut { ghost: None, .. } => Existence::Never,
+            Draw::TimedOut {
+                ghost: Some(Ghost { after_ms, .. }),
+                ..
+            } => Existence::OutOfNowhere { after_ms },
+        };
+        exists.course(self.answer)
     }
 }
 
@@ -123,30 +121,15 @@ pub(crate) fn drawn(seed: u64, id: &str, execution: u32, faults: &Faults) -> Pla
 /// The plan of a scripted POST.
 pub(crate) fn scripted(script: &Script) -> Plan {
     let status = script.status.unwrap_or(Status::Completed);
-    let answer = script.answer.unwrap_or(Answer::Ok);
-    let answer_after_ms = script.answer_after_ms.unwrap_or(match answer {
-        Answer::Timeout => TIMEOUT_MS,
-        _ => SCRIPTED_ANSWER_MS,
-    });
-    let tells_no_outcome = matches!(
-        answer,
-        Answer::Timeout | Answer::Refuse503 | Answer::Refuse429
-    );
-    let executed = script
-        .executed
-        .unwrap_or(!tells_no_outcome || script.ghost_after_ms.is_some());
-    // Told "no" or nothing, yet executed: it appears out of nowhere, when the answer is due unless
-    // the script says when.
-    let ghost_after_ms = script
-        .ghost_after_ms
-        .or(tells_no_outcome.then_some(answer_after_ms));
-    let draw = match (executed, ghost_after_ms) {
-        (false, _) => lost(answer_after_ms),
-        (true, Some(after_ms)) => Draw::TimedOut {
+    let answer = script.telling.answer();
+    let answer_after_ms = script.telling.answer_after_ms(TIMEOUT_MS);
+    let draw = match script.telling.existence(TIMEOUT_MS) {
+        Existence::Never => lost(answer_after_ms),
+        Existence::OutOfNowhere { after_ms } => Draw::TimedOut {
             after_ms: answer_after_ms,
             ghost: Some(Ghost { after_ms, status }),
         },
-        (true, None) => Draw::Answered {
+        Existence::WithTheAnswer => Draw::Answered {
             after_ms: answer_after_ms,
             status,
             webhook_after_ms: None,

@@ -5,18 +5,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use tokio::time::Sleep;
+
+use crate::ledger::Answer;
 
 /// How long the first half of a torn answer gets to leave the machine, real time: what is still in
 /// the server's buffer when the connection is torn is never sent.
 const FLUSH: Duration = Duration::from_millis(20);
 
+/// The pause between two bytes of a dripping answer, unscaled.
+pub(crate) const DRIP_GAP_MS: u64 = 100;
+
 /// How a body goes out.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Pace {
+enum Pace {
     /// Half of it, then the connection is torn.
     Torn,
     /// Nothing of it, nor of the head: the connection is closed.
@@ -26,7 +31,7 @@ pub(crate) enum Pace {
 }
 
 /// A body with a declared length that it may not live up to.
-pub(crate) struct BadBody {
+struct BadBody {
     bytes: Bytes,
     declared: u64,
     pace: Pace,
@@ -35,7 +40,7 @@ pub(crate) struct BadBody {
 
 /// What the server sees instead of the rest of the body.
 #[derive(Debug)]
-pub(crate) struct Torn;
+struct Torn;
 
 impl fmt::Display for Torn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,7 +51,7 @@ impl fmt::Display for Torn {
 impl std::error::Error for Torn {}
 
 impl BadBody {
-    pub(crate) fn new(mut bytes: Bytes, pace: Pace) -> Self {
+    fn new(mut bytes: Bytes, pace: Pace) -> Self {
         let declared = bytes.len() as u64;
         if matches!(pace, Pace::Torn) {
             bytes.truncate(bytes.len() / 2);
@@ -95,6 +100,25 @@ impl MessageBody for BadBody {
             this.pause = None;
         }
         Poll::Ready(this.next_part())
+    }
+}
+
+/// Answers with this body, or spoils it as `answer` says; the pause of a drip is real time.
+pub(crate) async fn tell(
+    mut usual: HttpResponseBuilder,
+    body: String,
+    answer: Answer,
+    drip_gap: Duration,
+) -> HttpResponse {
+    match answer {
+        Answer::Ok | Answer::Timeout | Answer::Error500 | Answer::Refuse503 | Answer::Refuse429 => {
+            usual.body(body)
+        }
+        Answer::Reset => usual.body(BadBody::new(body.into(), Pace::Torn)),
+        Answer::Garbage => usual.body("<html>everything is fine"),
+        Answer::Drip => usual.body(BadBody::new(body.into(), Pace::Drip(drip_gap))),
+        Answer::Hang => std::future::pending().await,
+        Answer::Close => closed(),
     }
 }
 

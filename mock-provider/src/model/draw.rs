@@ -44,7 +44,7 @@ impl Odds {
         self.hits as f64 / self.of as f64
     }
 
-    fn hit(self, dice: &mut Dice) -> bool {
+    pub(crate) fn hit(self, dice: &mut Dice) -> bool {
         dice.below(self.of) < self.hits
     }
 }

@@ -4,7 +4,6 @@
 //! then needs nobody's connection: the record changes with the clock, webhooks are tasks of their
 //! own, and the handler is left with nothing but the answer.
 
-mod limit;
 mod routes;
 mod state;
 mod stats;
@@ -62,20 +61,25 @@ impl Default for Options {
 
 impl Options {
     fn check(&self) -> anyhow::Result<()> {
-        ensure!(
-            TIME_SCALES.contains(&self.time_scale),
-            "time_scale is {}, it lies in {TIME_SCALES:?}",
-            self.time_scale
-        );
-        if let Some(limit) = self.status_limit {
-            ensure!(
-                STATUS_LIMITS.contains(&limit),
-                "status_limit is {limit}, it lies in {STATUS_LIMITS:?}"
-            );
-        }
+        check_pace(self.time_scale, self.status_limit)?;
         self.faults.check()?;
         Ok(())
     }
+}
+
+/// Refuses a scale or a limit that makes no sense.
+pub(crate) fn check_pace(time_scale: f64, status_limit: Option<f64>) -> anyhow::Result<()> {
+    ensure!(
+        TIME_SCALES.contains(&time_scale),
+        "time_scale is {time_scale}, it lies in {TIME_SCALES:?}"
+    );
+    if let Some(limit) = status_limit {
+        ensure!(
+            STATUS_LIMITS.contains(&limit),
+            "status_limit is {limit}, it lies in {STATUS_LIMITS:?}"
+        );
+    }
+    Ok(())
 }
 
 /// A running provider. Dropping it stops it; what was planned and hasn't happened yet never will.

@@ -8,18 +8,17 @@ use actix_web::web::{self, Bytes, Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::{Map, Value, json};
 
-use super::state::{Inquiry, NotTaken, Posted, Provider, Taken};
+use super::state::{NotTaken, Posted, Provider, Taken};
 use super::webhooks::{self, Target};
 use crate::faults::Faults;
 use crate::host::MAX_BODY_BYTES;
+use crate::inquiry::Inquiry;
 use crate::ledger::Answer;
-use crate::torn::{BadBody, Pace, closed};
+use crate::limit::retry_after_s;
+use crate::torn::{DRIP_GAP_MS, closed, tell};
 
 /// The longest id that is accepted, in bytes; a UUID has 36.
 const MAX_ID_BYTES: usize = 256;
-
-/// The pause between two bytes of a dripping answer, unscaled.
-const DRIP_GAP_MS: u64 = 100;
 
 /// The header that carries a script.
 const SCRIPT_HEADER: &str = "x-mock-script";
@@ -100,7 +99,7 @@ async fn answer(
     target: Option<&Target>,
     taken: &Taken,
 ) -> HttpResponse {
-    let (mut usual, body) = match taken.plan.told {
+    let (usual, body) = match taken.plan.told {
         Some(status) => {
             let mut response = HttpResponse::Ok();
             response.content_type(ContentType::json());
@@ -111,20 +110,12 @@ async fn answer(
         None => (HttpResponse::GatewayTimeout(), "Timeout".to_owned()),
     };
     match taken.plan.answer {
-        Answer::Ok | Answer::Timeout => usual.body(body),
         Answer::Error500 => refused(StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
         Answer::Refuse503 => refused(StatusCode::SERVICE_UNAVAILABLE, "not now"),
         Answer::Refuse429 => HttpResponse::TooManyRequests()
             .insert_header((RETRY_AFTER, "1"))
             .json(json!({"error": "too many requests"})),
-        Answer::Reset => usual.body(BadBody::new(body.into(), Pace::Torn)),
-        Answer::Garbage => usual.body("<html>everything is fine"),
-        Answer::Drip => {
-            let gap = provider.clock.real(DRIP_GAP_MS);
-            usual.body(BadBody::new(body.into(), Pace::Drip(gap)))
-        }
-        Answer::Hang => std::future::pending().await,
-        Answer::Close => closed(),
+        other => tell(usual, body, other, provider.clock.real(DRIP_GAP_MS)).await,
     }
 }
 
@@ -177,8 +168,7 @@ fn refused(status: StatusCode, why: &str) -> HttpResponse {
 }
 
 fn later(mut response: HttpResponseBuilder, after: Duration, why: &str) -> HttpResponse {
-    let seconds = after.as_secs_f64().ceil().max(1.0) as u64;
     response
-        .insert_header((RETRY_AFTER, seconds))
+        .insert_header((RETRY_AFTER, retry_after_s(after)))
         .json(json!({"error": why}))
 }

@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::limit::{StatusLimit, Verdict};
 use super::stats::Stats;
 use super::{Options, webhooks};
 use crate::clock::{Clock, epoch_ms};
 use crate::faults::{BadFaults, Faults};
+use crate::inquiry::Inquiry;
 use crate::ledger::{Entries, Execution, Ledger, WebhookSent};
+use crate::limit::StatusLimit;
 use crate::model::{Dice, ReferenceProvider, Status};
 use crate::plan::{self, Plan};
 use crate::script::{self, BadScript};
@@ -71,28 +71,6 @@ pub(crate) enum NotTaken {
     BadScript(#[from] BadScript),
     #[error("the ledger is full")]
     LedgerFull,
-}
-
-/// What an inquiry is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Inquiry {
-    Found(Status),
-    NotFound,
-    TooMany { retry_after: Duration },
-    Blocked { retry_after: Duration },
-    Code(u16),
-}
-
-impl Inquiry {
-    pub(crate) const fn code(self) -> u16 {
-        match self {
-            Self::Found(_) => 200,
-            Self::NotFound => 404,
-            Self::TooMany { .. } => 429,
-            Self::Blocked { .. } => 403,
-            Self::Code(code) => code,
-        }
-    }
 }
 
 impl Provider {
@@ -176,7 +154,7 @@ impl Provider {
     }
 
     /// Answers an inquiry: first the limit, then scripts and faults, then the record.
-    pub(crate) fn inquire(&self, id: &str) -> Inquiry {
+    pub(crate) fn inquire(&self, id: &str) -> Inquiry<Status> {
         let mut inner = self.lock();
         let now_ms = self.clock.now_ms();
         let answer = inner.inquire(self.seed, id, now_ms, &self.clock);
@@ -226,17 +204,9 @@ impl Provider {
 }
 
 impl Inner {
-    fn inquire(&mut self, seed: u64, id: &str, now_ms: u64, clock: &Clock) -> Inquiry {
-        match self.limit.as_mut().map(|limit| limit.ask(now_ms)) {
-            None | Some(Verdict::Pass) => {}
-            Some(Verdict::TooMany { retry_after_ms }) => {
-                let retry_after = clock.real(retry_after_ms);
-                return Inquiry::TooMany { retry_after };
-            }
-            Some(Verdict::Blocked { retry_after_ms }) => {
-                let retry_after = clock.real(retry_after_ms);
-                return Inquiry::Blocked { retry_after };
-            }
+    fn inquire(&mut self, seed: u64, id: &str, now_ms: u64, clock: &Clock) -> Inquiry<Status> {
+        if let Some(limited) = Inquiry::limited(self.limit.as_mut(), now_ms, clock) {
+            return limited;
         }
         let nth = match self.inquired.get_mut(id) {
             Some(inquired) => {

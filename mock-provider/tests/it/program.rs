@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::get;
+use crate::support::{client, get, send};
 
 /// A child that doesn't outlive a failing test.
 struct Program(Child);
@@ -66,6 +66,28 @@ async fn the_app_is_a_subcommand() {
     ];
     let (_program, _out, url) = start(&args);
     assert_eq!(get(&url, "/notifications").await.text, "[]");
+}
+
+#[tokio::test]
+async fn acorn_is_a_subcommand() {
+    let args = [
+        "acorn",
+        "--port",
+        "0",
+        "--print-url",
+        "--seed",
+        "9",
+        "--faults",
+        r#"{"ghost": 0.5}"#,
+        "--token-failures",
+        "1",
+        "--deliver-to",
+        "request",
+    ];
+    let (_program, _out, url) = start(&args);
+    assert_eq!(get(&url, "/admin/ledger").await.json()["seed"], 9);
+    let token = client().post(format!("{url}/oauth/token"));
+    assert_eq!(send(token).await.code, 503);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Verbs of the tests.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -182,11 +183,33 @@ pub(crate) struct Receiver {
 }
 
 #[derive(Default)]
-struct Received(Mutex<Vec<(String, Value)>>);
+struct Received {
+    got: Mutex<Vec<(String, Value)>>,
+    /// The answers to the next webhooks, before the usual one.
+    next: Mutex<VecDeque<Reply>>,
+    usual: Reply,
+}
+
+/// How a webhook is answered: the HTTP status and the body.
+#[derive(Clone, Copy)]
+pub(crate) struct Reply(pub(crate) u16, pub(crate) &'static str);
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self(200, "")
+    }
+}
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
-        let got = Data::from(Arc::new(Received::default()));
+        Self::answering(Reply::default()).await
+    }
+
+    pub(crate) async fn answering(usual: Reply) -> Self {
+        let got = Data::from(Arc::new(Received {
+            usual,
+            ..Received::default()
+        }));
         let shared = got.clone();
         let server = HttpServer::new(move || {
             App::new()
@@ -210,7 +233,13 @@ impl Receiver {
 
     /// Path and body of every webhook so far.
     pub(crate) fn got(&self) -> Vec<(String, Value)> {
-        self.got.0.lock().expect("no test panics in it").clone()
+        self.got.got.lock().expect("no test panics in it").clone()
+    }
+
+    /// Answers the next webhooks like this before the usual answer.
+    pub(crate) fn answer_next(&self, replies: &[Reply]) {
+        let mut next = self.got.next.lock().expect("no test panics in it");
+        next.extend(replies);
     }
 
     /// Waits for so many webhooks.
@@ -228,9 +257,11 @@ impl Receiver {
 
 async fn receive(request: HttpRequest, body: Bytes, got: Data<Received>) -> HttpResponse {
     let json = serde_json::from_slice(&body).expect("webhooks are JSON");
-    got.0
+    got.got
         .lock()
         .expect("no test panics in it")
         .push((request.path().to_owned(), json));
-    HttpResponse::build(StatusCode::OK).finish()
+    let next = got.next.lock().expect("no test panics in it").pop_front();
+    let Reply(code, body) = next.unwrap_or(got.usual);
+    HttpResponse::build(StatusCode::from_u16(code).expect("a status")).body(body)
 }

@@ -2,6 +2,8 @@
 //!
 //! Pure: it is told the unscaled time.
 
+use std::time::Duration;
+
 /// How many inquiries over the limit are answered 429, after the first, before the client is blocked.
 const PATIENCE: u32 = 10;
 
@@ -76,6 +78,11 @@ impl StatusLimit {
             retry_after_ms: ((1.0 - self.tokens) / self.per_second * 1_000.0).ceil() as u64,
         }
     }
+}
+
+/// A wait as `Retry-After` says it: whole seconds, at least one.
+pub(crate) fn retry_after_s(wait: Duration) -> u64 {
+    wait.as_secs_f64().ceil().max(1.0) as u64
 }
 
 #[cfg(test)]

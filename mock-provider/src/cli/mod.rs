@@ -1,4 +1,6 @@
-//! The provider and the app as a program.
+//! The providers and the app as a program.
+
+mod acorn;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -9,7 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::faults::{BadFaults, Faults};
-use crate::{app, server};
+use crate::{acorn as acorn_server, app, server};
+use acorn::AcornArgs;
 
 /// The port that the provider takes unless told otherwise.
 const DEFAULT_PORT: u16 = 4000;
@@ -21,7 +24,7 @@ const DEFAULT_APP_PORT: u16 = 4001;
 /// reports each as an error.
 const DEFAULT_LOG: &str = "warn,actix_http=off";
 
-/// The reference provider of teller, or the reference app.
+/// The reference provider of teller, another provider called acorn, or the reference app.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -35,6 +38,8 @@ struct Cli {
 enum Command {
     /// Run the provider (also without a subcommand)
     Provider(ProviderArgs),
+    /// Run acorn: tokens, forms, keys, its own ids, batches of signed events
+    Acorn(Box<AcornArgs>),
     /// Run the reference app
     App(AppArgs),
 }
@@ -113,6 +118,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<()> {
     actix_web::rt::System::new().block_on(async {
         match cli.command.unwrap_or(Command::Provider(cli.provider)) {
             Command::Provider(args) => run_provider(args).await,
+            Command::Acorn(args) => run_acorn(*args).await,
             Command::App(args) => run_app(args).await,
         }
     })
@@ -129,6 +135,15 @@ async fn run_provider(args: ProviderArgs) -> anyhow::Result<()> {
     })
     .await?;
     announce(&running.url, args.listen.print_url)?;
+    told_to_stop().await?;
+    running.stop().await;
+    Ok(())
+}
+
+async fn run_acorn(args: AcornArgs) -> anyhow::Result<()> {
+    let bare = args.listen.print_url;
+    let running = acorn_server::start(args.into()).await?;
+    announce(&running.url, bare)?;
     told_to_stop().await?;
     running.stop().await;
     Ok(())
