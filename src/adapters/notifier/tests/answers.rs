@@ -38,6 +38,14 @@ async fn only_2xx_acknowledges() {
             failed("the app answered HTTP 503", Some(90)),
         ),
         (
+            answer(502, "retry-after: 5\r\n", ""),
+            failed("the app answered HTTP 502", Some(5)),
+        ),
+        (
+            answer(504, "", ""),
+            failed("the app answered HTTP 504", None),
+        ),
+        (
             answer(500, "retry-after: 90\r\n", "secret"),
             failed("the app answered HTTP 500", None),
         ),

@@ -3,13 +3,14 @@
 mod answers;
 mod forms;
 mod setup;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{HttpNotifier, NotifierConfig, NotifyConfig};
