@@ -103,7 +103,12 @@ impl Inner {
             Err(why) => return failed(why),
         };
         *request.timeout_mut() = Some(self.scale.duration(TIME_OUT));
-        let (result, answer) = self.deliver(endpoint, request).await;
+        let began = self.clock.mono();
+        let (mut result, answer) = self.deliver(endpoint, request).await;
+        if let DeliveryResult::Failed { why, .. } = &mut result {
+            let took_ms = self.clock.mono().since(began).as_millis();
+            why.push_str(&format!(", after {took_ms} ms"));
+        }
         turn.came_back(answer, self.clock);
         if let Err(why) = self.write_down(endpoint).await {
             tracing::warn!(app = %endpoint.app, why, "what became of the app's endpoint could not be written down");
