@@ -143,7 +143,7 @@ async fn a_webhook_that_comes_before_the_answer_is_claimed_by_it() {
     let acorn = Acorn::start(Options::default()).await;
     let id = new_id();
     // The charge settles and is told of before its answer arrives; nothing is asked meanwhile.
-    let script = json!({"answer_after_ms": 60_000, "webhook_early": true});
+    let script = json!({"answer_after_ms": 20_000, "webhook": "early"});
     acorn.provider.set_script(&id, &script).expect("a legal script");
     acorn.pay(&id).await;
     let view = acorn.audit(&id).await;
