@@ -9,6 +9,7 @@ use super::gate::{Gate, GateStatus};
 use super::router::Router;
 use crate::clock::Clock;
 use crate::ports::{Journal, Notifier, Providers};
+use crate::transaction::invariants;
 
 /// Bounds that an operator can set. All are per process.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -65,6 +66,11 @@ impl House {
     ) -> Arc<Self> {
         let gate = |provider: &Arc<dyn crate::ports::Provider>| {
             let name = provider.name().to_owned();
+            debug_assert_eq!(
+                invariants::check_policy(provider.policy()),
+                Ok(()),
+                "{name}"
+            );
             let gate = Gate::new(&name, provider.limits().clone(), clock);
             (name, gate)
         };

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::ports::{Append, Expect, Summary, Unmatched};
 use crate::transaction::{
-    Acceptance, AppId, Decision, Event, Finding, Intent, Key, Mono, Now, OnAbsence, PayloadHash,
-    Policy, Record, Rendered, Report, Request, Timestamp, Transaction, TransactionId, accept,
-    decide,
+    Acceptance, AppId, Decision, Event, Finding, Inquiries, Intent, Key, Mono, Now, OnAbsence,
+    PayloadHash, Policy, Record, Rendered, Report, Request, Timestamp, Transaction, TransactionId,
+    accept, decide,
 };
 
 /// A transaction on its way, and all the records that it has had.
@@ -145,6 +145,7 @@ fn policy() -> Policy {
         ghost_window: Some(minute),
         ghost_margin: Duration::from_secs(1),
         resend_safe_for: None,
+        inquiry: Inquiries::ALWAYS,
         inquiry_gaps: 3,
         pending_ladder: vec![minute],
         retry_ladder: vec![minute],

@@ -6,7 +6,7 @@ use super::duration::TimeScale;
 use super::profile::{Absence, ProfileFile};
 use crate::adapters::notifier::LONGEST_DELIVERY;
 use crate::ports::Limits;
-use crate::transaction::{NotifyPolicy, OnAbsence, Policy};
+use crate::transaction::{Inquiries, NotifyPolicy, OnAbsence, Policy};
 
 /// How much longer than its time-out a call may be without a word before it counts as lost: a busy
 /// machine must not be taken for a broken one.
@@ -27,6 +27,7 @@ pub(super) fn policy(file: &ProfileFile, scale: TimeScale, notify: Option<Notify
         ghost_window: ghost.window.map(|window| scale.duration(window.0)),
         ghost_margin: scale.duration(ghost.margin.0),
         resend_safe_for: file.resend_safe_for.map(|safe| scale.duration(safe.0)),
+        inquiry: Inquiries::ALWAYS,
         inquiry_gaps: schedule.inquiry_gaps.0,
         pending_ladder: schedule.pending.scaled(scale),
         retry_ladder: schedule.retry.scaled(scale),

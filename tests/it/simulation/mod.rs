@@ -18,4 +18,5 @@ mod passivation;
 mod seed;
 mod storm;
 mod virtual_provider;
+mod ways;
 mod world;
