@@ -219,6 +219,7 @@ impl Problem {
                 (StatusCode::CONFLICT, "already_final")
             }
             Ignored::Refused(Refusal::NeverSent) => (StatusCode::CONFLICT, "never_sent"),
+            Ignored::Refused(Refusal::NoInquiry) => (StatusCode::CONFLICT, "no_inquiry"),
             Ignored::Refused(Refusal::AlreadyQueued) => (StatusCode::CONFLICT, "already_queued"),
             Ignored::Refused(Refusal::StillOpen { .. }) => (StatusCode::CONFLICT, "still_open"),
             Ignored::Duplicate | Ignored::Late | Ignored::Stale | Ignored::Uninformative => {

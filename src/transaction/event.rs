@@ -43,6 +43,15 @@ pub enum Event {
         /// What it says.
         report: Report,
     },
+    /// A request that was sent again, as an inquiry, came back.
+    ResendAnswered {
+        /// Of which attempt.
+        attempt: u32,
+        /// When its first byte went out; `None` if none did.
+        sent_at: Option<Mono>,
+        /// What the answer says. "Not executed" speaks of this sending only.
+        report: Report,
+    },
     /// A webhook that the profile trusts.
     WebhookArrived {
         /// The attempt that it names, if it names one.
@@ -81,6 +90,7 @@ impl Event {
             Self::SubmissionAnswered { .. } => "submission_answered",
             Self::InquiryPermitted { .. } => "inquiry_permitted",
             Self::InquiryAnswered { .. } => "inquiry_answered",
+            Self::ResendAnswered { .. } => "resend_answered",
             Self::WebhookArrived { .. } => "webhook_arrived",
             Self::HintArrived => "hint_arrived",
             Self::TimerFired(_) => "timer_fired",
@@ -176,6 +186,11 @@ pub enum Effect {
     AskToInquire,
     /// Ask the provider about this attempt.
     Inquire {
+        /// Its number.
+        attempt: u32,
+    },
+    /// Send the request of this attempt again, byte for byte, within the inquiry's permit.
+    Resend {
         /// Its number.
         attempt: u32,
     },

@@ -39,6 +39,11 @@ pub(crate) fn event(life: &Life, words: &str) -> Event {
             sent_at: life.mono(at_or("sent", life.asked_ms)),
             report: read(rest),
         },
+        ["resent", rest @ ..] => Event::ResendAnswered {
+            attempt: attempt(1).unwrap_or(last),
+            sent_at: (!rest.contains(&"unsent")).then(|| life.mono(life.asked_ms)),
+            report: read(rest),
+        },
         ["webhook", rest @ ..] => Event::WebhookArrived {
             attempt: attempt(1),
             event_id: after(rest, "event").map(str::to_owned),
@@ -194,6 +199,7 @@ fn refused(refusal: Refusal) -> &'static str {
         Refusal::MayBeExecuted { .. } => "may be executed",
         Refusal::AlreadyFinal { .. } => "already final",
         Refusal::NeverSent => "never sent",
+        Refusal::NoInquiry => "no inquiry",
         Refusal::AlreadyQueued => "already queued",
         Refusal::StillOpen { .. } => "still open",
     }
@@ -206,6 +212,7 @@ pub(crate) fn effect(effect: Effect) -> String {
         Effect::Submit { attempt } => format!("submit {attempt}"),
         Effect::AskToInquire => "ask to inquire".to_owned(),
         Effect::Inquire { attempt } => format!("inquire {attempt}"),
+        Effect::Resend { attempt } => format!("resend {attempt}"),
         Effect::Notify => "notify".to_owned(),
         Effect::LeaveGate => "leave gate".to_owned(),
         Effect::ClaimInbox => "claim inbox".to_owned(),

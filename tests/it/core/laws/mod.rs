@@ -16,6 +16,7 @@
 //! | `answer [n] finding [unsent] [retry s]` | the submission's call comes back, of attempt n (the last) |
 //! | `inquiry permit [waited s]` | the gate grants an inquiry |
 //! | `report [n] finding [sent t]` | a status report about attempt n, asked for at t (the last inquiry's time) |
+//! | `resent [n] finding [unsent]` | the answer to the request of attempt n, sent again |
 //! | `webhook [n] finding [event id]` | a trusted webhook; without n it names no attempt |
 //! | any of these with `paying n` | it speaks of this amount; 1000 was asked for |
 //! | any of these with `ref r` | the provider gives its own reference r |
@@ -34,6 +35,7 @@ mod conflicts;
 mod notification;
 mod recovery;
 mod references;
+mod resending;
 mod retries;
 mod review;
 mod webhooks;
