@@ -97,6 +97,9 @@ impl Application {
     /// Why teller can't start, in words for an operator.
     pub fn build_on(config: &Config, open: OpenJournal) -> anyhow::Result<Self> {
         config.refuse_open_doors()?;
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
         let listener = TcpListener::bind(&config.listen).with_context(|| {
             format!(
                 "can't listen on {}; is another teller running there?",
@@ -216,6 +219,7 @@ fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::
         house: Arc::clone(house),
         apps: config.apps.iter().map(|app| app.name.clone()).collect(),
         access: config.access.clone(),
+        retired: config.retired_providers.clone(),
         bounds: config.doors,
     });
     let workers_house = Arc::clone(house);

@@ -18,6 +18,7 @@ mod transactions;
 mod view;
 mod webhooks;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub struct Doors {
     pub apps: Vec<AppId>,
     /// How callers show who they are.
     pub access: Access,
+    /// Providers that are gone for good.
+    pub retired: BTreeSet<String>,
     /// The bounds.
     pub bounds: DoorBounds,
 }
@@ -77,6 +80,16 @@ impl Doors {
         match self.apps.as_slice() {
             [only] => Some(only),
             _ => None,
+        }
+    }
+
+    /// What a webhook is answered whose provider is not configured.
+    #[must_use]
+    pub fn no_provider(&self, name: &str) -> Problem {
+        if self.retired.contains(name) {
+            Problem::retired_provider(name)
+        } else {
+            Problem::unknown_provider(name)
         }
     }
 }

@@ -55,6 +55,9 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
         };
         writeln!(out, "  app {}, told by {told}", app.name)?;
     }
+    for warning in &config.warnings {
+        eprintln!("teller: {warning}");
+    }
     if config.refuse_open_doors().is_err() {
         eprintln!(
             "teller: no key is configured and listen = {:?} is open to other machines: `teller serve` refuses to \

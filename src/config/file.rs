@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::keys::KeyConfig;
+use super::providers::ProviderTable;
 use crate::adapters::notifier::NotifyConfig;
 use crate::adapters::provider::{OneOrMany, Written};
 use crate::transaction::AppId;
@@ -28,7 +30,9 @@ pub(super) struct File {
     pub(super) operators: OperatorsTable,
     #[serde(default)]
     pub(super) webhooks: WebhooksTable,
-    pub(super) provider: Vec<ProviderTable>,
+    pub(super) provider: Vec<Spanned<ProviderTable>>,
+    #[serde(default)]
+    pub(super) retired_providers: Vec<String>,
     #[serde(default)]
     pub(super) bounds: BoundsTable,
 }
@@ -54,15 +58,6 @@ pub(super) struct OperatorsTable {
 pub(super) struct WebhooksTable {
     #[serde(default)]
     pub(super) token_secret_files: Vec<PathBuf>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ProviderTable {
-    pub(super) profile: PathBuf,
-    pub(super) base_url: Option<String>,
-    #[serde(default)]
-    pub(super) default: bool,
 }
 
 #[derive(Deserialize, Default)]

@@ -57,6 +57,15 @@ impl Profile {
         self.hash.clone()
     }
 
+    /// The same profile under another name, so that it can be set up more than once.
+    ///
+    /// # Errors
+    /// How a name is written.
+    pub fn named(mut self, name: &str) -> Result<Self, String> {
+        self.file.name = Name::parse(name)?;
+        Ok(self)
+    }
+
     /// The provider's name in requests, URLs and logs.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -357,17 +366,22 @@ fn margin() -> Written {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Name(pub(super) String);
 
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
+impl Name {
+    fn parse(name: &str) -> Result<Self, String> {
         let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         if (1..=NAME_MAX_CHARS).contains(&name.len()) && name.chars().all(legal) {
-            Ok(Self(name))
+            Ok(Self(name.to_owned()))
         } else {
-            Err(D::Error::custom(format!(
+            Err(format!(
                 "a provider's name has 1 to {NAME_MAX_CHARS} characters of a-z, 0-9, '-' and '_', got {name:?}"
-            )))
+            ))
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

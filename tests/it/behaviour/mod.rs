@@ -14,6 +14,7 @@ mod process;
 mod process_disk;
 mod provider;
 mod provider_outage;
+mod providers;
 mod reading;
 mod streams;
 mod telling;
