@@ -219,6 +219,7 @@ fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::
         house: Arc::clone(house),
         apps: config.apps.iter().map(|app| app.name.clone()).collect(),
         access: config.access.clone(),
+        routes: config.routes.clone(),
         retired: config.retired_providers.clone(),
         bounds: config.doors,
     });

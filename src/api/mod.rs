@@ -14,6 +14,7 @@ pub mod keys;
 mod operators;
 mod prefer;
 mod problem;
+pub mod routing;
 mod transactions;
 mod view;
 mod webhooks;
@@ -27,6 +28,8 @@ use actix_web::web::{self, ServiceConfig};
 
 pub use auth::{Access, Caller, in_a_span};
 pub use problem::Problem;
+
+use routing::Routes;
 
 use crate::actors::House;
 use crate::transaction::AppId;
@@ -67,6 +70,8 @@ pub struct Doors {
     pub apps: Vec<AppId>,
     /// How callers show who they are.
     pub access: Access,
+    /// Which provider takes what names none.
+    pub routes: Routes,
     /// Providers that are gone for good.
     pub retired: BTreeSet<String>,
     /// The bounds.

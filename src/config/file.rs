@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::keys::KeyConfig;
 use super::providers::ProviderTable;
+use super::routing::RouteTable;
 use crate::adapters::notifier::NotifyConfig;
 use crate::adapters::provider::{OneOrMany, Written};
 use crate::transaction::AppId;
@@ -33,6 +34,8 @@ pub(super) struct File {
     pub(super) provider: Vec<Spanned<ProviderTable>>,
     #[serde(default)]
     pub(super) retired_providers: Vec<String>,
+    #[serde(default)]
+    pub(super) route: Vec<Spanned<RouteTable>>,
     #[serde(default)]
     pub(super) bounds: BoundsTable,
 }

@@ -7,6 +7,7 @@ mod file;
 mod keys;
 mod origin;
 mod providers;
+mod routing;
 mod secret_source;
 mod secrets;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use anyhow::{Context, bail};
 pub use apps::{APPS_MAX, AppConfig};
 pub use keys::{KEYS_MAX, KeyConfig, NewKey};
 pub use providers::{PROVIDERS_MAX, ProviderConfig};
+pub use routing::ROUTES_MAX;
 pub use secret_source::SecretSource;
 pub use secrets::webhook_secrets;
 
@@ -29,6 +31,7 @@ use origin::Origin;
 
 use crate::actors::Bounds;
 use crate::adapters::provider::ProfileProblem;
+use crate::api::routing::Routes;
 use crate::api::{Access, DoorBounds};
 
 /// Everything that an operator can set, checked.
@@ -56,8 +59,10 @@ pub struct Config {
     pub open_doors: bool,
     /// The providers.
     pub providers: Vec<ProviderConfig>,
-    /// The provider that takes what names none.
+    /// The provider that takes what names none and what no route is about.
     pub default_provider: String,
+    /// Which provider takes what names none.
+    pub routes: Routes,
     /// Providers that are gone for good: their webhooks are told so.
     pub retired_providers: BTreeSet<String>,
     /// Files with secrets for the tokens in webhook URLs; without any, one is made in the data directory.
@@ -128,6 +133,7 @@ impl Config {
             file.time_scale,
             &mut warnings,
         )?;
+        let routes = routing::routes(&place, file.route, &providers.all, &apps)?;
         Ok(Self {
             listen: overrides.listen.unwrap_or(file.listen),
             public_url: overrides.public_url.or(file.public_url),
@@ -145,6 +151,7 @@ impl Config {
             open_doors: overrides.open_doors || file.open_doors,
             providers: providers.all,
             default_provider: providers.default,
+            routes,
             retired_providers: providers.retired,
             token_secret_files: file
                 .webhooks

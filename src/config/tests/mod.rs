@@ -1,6 +1,7 @@
 //! What `teller.toml` may say, and the words in which it is refused.
 
 mod providers;
+mod routing;
 
 use std::path::Path;
 

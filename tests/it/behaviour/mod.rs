@@ -16,6 +16,7 @@ mod provider;
 mod provider_outage;
 mod providers;
 mod reading;
+mod routing;
 mod streams;
 mod telling;
 mod webhooks;
