@@ -22,6 +22,7 @@ use crate::api::{self, Doors};
 use crate::clock::Clock;
 use crate::config::{Config, ProviderConfig, webhook_secrets};
 use crate::ports::{Journal, Provider, Providers};
+use crate::transaction::AppId;
 
 /// A client has to send its request's head within this long: a head is one packet or two.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -115,6 +116,7 @@ impl Application {
         let providers = providers(config, &public_url, clock)?;
         let notifier = notifier(config, clock)?;
         let router = Router::new(config.workers);
+        let app_names: Vec<AppId> = config.apps.iter().map(|app| app.name.clone()).collect();
         let house = House::new(
             open.journal,
             providers,
@@ -122,8 +124,9 @@ impl Application {
             clock,
             router,
             config.bounds,
+            &app_names,
         );
-        let server = serve(config, listener, &house)?;
+        let server = serve(config, listener, &house, app_names)?;
         for gate in house.gates() {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
         }
@@ -214,10 +217,15 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn serve(config: &Config, listener: TcpListener, house: &Arc<House>) -> anyhow::Result<Server> {
+fn serve(
+    config: &Config,
+    listener: TcpListener,
+    house: &Arc<House>,
+    apps: Vec<AppId>,
+) -> anyhow::Result<Server> {
     let doors = web::Data::new(Doors {
         house: Arc::clone(house),
-        apps: config.apps.iter().map(|app| app.name.clone()).collect(),
+        apps,
         access: config.access.clone(),
         routes: config.routes.clone(),
         retired: config.retired_providers.clone(),
@@ -251,11 +259,6 @@ fn providers(config: &Config, public_url: &str, clock: Clock) -> anyhow::Result<
             base_url: provider.base_url.clone(),
             token_secrets: secrets.clone(),
             time_scale: config.time_scale,
-            notify: config
-                .apps
-                .iter()
-                .find_map(|app| app.notify.as_ref())
-                .map(|notify| notify.policy(config.time_scale)),
         };
         Ok(Arc::new(HttpProvider::new(
             provider.profile.clone(),

@@ -10,9 +10,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::transaction::{
-    Attempt, DeliveryResult, Intent, Key, Mono, Notice, Policy, Record, Report, Request,
-    Resolution, State, Status, Timestamp, Transaction, TransactionId,
+    Attempt, Intent, Key, Mono, Policy, Record, Report, Request, State, Status, Timestamp,
+    Transaction, TransactionId,
 };
+
+pub use self::notifier::{
+    DisabledSince, EndpointMemory, EndpointRefusal, EndpointState, EndpointStatus, EndpointTrouble,
+    Endpoints, Notification, Notifier,
+};
+
+mod notifier;
 
 /// A future that can cross threads.
 pub type Promise<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -238,7 +245,8 @@ pub trait Provider: Send + Sync {
     /// Its name in requests, URLs and logs.
     fn name(&self) -> &str;
 
-    /// The numbers that decisions depend on.
+    /// The numbers that decisions depend on. Its [`Policy::notify`] is not looked at: how an app is
+    /// told is said by [`Notifier::policy`].
     fn policy(&self) -> &Policy;
 
     /// What its gate lets through.
@@ -394,25 +402,4 @@ impl Providers {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
         self.by_name.values()
     }
-}
-
-// ---- notifier ----------------------------------------------------------------------------------------
-
-/// Tells apps.
-pub trait Notifier: Send + Sync {
-    /// Delivers one notification once. Never fails: what goes wrong is a result.
-    fn notify(&self, notification: Notification) -> Promise<DeliveryResult>;
-}
-
-/// What an app is told.
-#[derive(Clone, Debug)]
-pub struct Notification {
-    /// The transaction.
-    pub key: Key,
-    /// Which version of it, under which id.
-    pub notice: Notice,
-    /// What the app had asked for.
-    pub request: Arc<Request>,
-    /// How it ended; `None` while a person is asked.
-    pub resolution: Option<Resolution>,
 }

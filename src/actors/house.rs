@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::gate::{Gate, GateStatus};
+use super::policies::Policies;
 use super::router::Router;
 use crate::clock::Clock;
 use crate::ports::{Journal, Notifier, Providers};
+use crate::transaction::{AppId, Policy};
 
 /// Bounds that an operator can set. All are per process.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -48,12 +50,13 @@ pub struct House {
     pub router: Router,
     /// The bounds.
     pub bounds: Bounds,
+    policies: Policies,
     gates: BTreeMap<String, Arc<Gate>>,
     draining: AtomicBool,
 }
 
 impl House {
-    /// Puts the house together, with a gate per provider.
+    /// Puts the house together, with a gate per provider, for these apps.
     #[must_use]
     pub fn new(
         journal: Arc<dyn Journal>,
@@ -62,7 +65,9 @@ impl House {
         clock: Clock,
         router: Router,
         bounds: Bounds,
+        apps: &[AppId],
     ) -> Arc<Self> {
+        let policies = Policies::new(&providers, &*notifier, apps);
         let gate = |provider: &Arc<dyn crate::ports::Provider>| {
             let name = provider.name().to_owned();
             let gate = Gate::new(&name, provider.limits().clone(), clock);
@@ -76,9 +81,17 @@ impl House {
             clock,
             router,
             bounds,
+            policies,
             gates,
             draining: AtomicBool::new(false),
         })
+    }
+
+    /// The numbers that decisions about this app's transactions at this provider depend on; `None` if
+    /// the provider is not configured.
+    #[must_use]
+    pub fn policy(&self, provider: &str, app: &AppId) -> Option<&Policy> {
+        self.policies.get(provider, app)
     }
 
     /// The gate of a provider that is configured.

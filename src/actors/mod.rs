@@ -16,6 +16,7 @@
 pub mod gate;
 pub mod house;
 pub mod messages;
+mod policies;
 pub mod registry;
 pub mod router;
 pub mod status;

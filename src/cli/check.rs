@@ -23,11 +23,6 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
             base_url: provider.base_url.clone(),
             token_secrets: vec![Secret::new("only to check that the profile can be set up")],
             time_scale: config.time_scale,
-            notify: config
-                .apps
-                .iter()
-                .find_map(|app| app.notify.as_ref())
-                .map(|notify| notify.policy(config.time_scale)),
         };
         let checked = HttpProvider::new(provider.profile.clone(), settings, Clock::system())?;
         let window = checked.policy().ghost_window;

@@ -124,7 +124,7 @@ impl Config {
                 "{origin}: workers has to be 1 to 256 (a shard each, and there are 256 partitions); it is {workers}"
             );
         }
-        let apps = apps::apps(&origin, file.app.into_vec())?;
+        let apps = apps::apps(&place, file.app.into_vec())?;
         let access = keys::access(&origin, &apps, &file.operators.keys)?;
         let providers = providers::providers(
             &place,

@@ -104,6 +104,16 @@ pub enum DeliveryResult {
     },
     /// 410: the app wants no more of it.
     Gone,
+    /// The app's endpoint gets nothing any more.
+    Disabled {
+        /// Why, for people.
+        why: String,
+    },
+    /// Nothing went out: it was not this delivery's turn.
+    HeldBack {
+        /// When to ask again.
+        wait: Duration,
+    },
 }
 
 /// Something that a person or an app wants done. May be refused.

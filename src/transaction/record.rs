@@ -169,17 +169,19 @@ pub enum DeliveryRecord {
 }
 
 impl DeliveryRecord {
-    /// What is kept of `result`, given whether the schedule goes on.
+    /// What is kept of `result`, given whether the schedule goes on; nothing of what never went out.
     #[must_use]
-    pub fn of(result: &DeliveryResult, goes_on: bool) -> Self {
-        match result {
+    pub fn of(result: &DeliveryResult, goes_on: bool) -> Option<Self> {
+        Some(match result {
             DeliveryResult::Acknowledged => Self::Acknowledged,
             DeliveryResult::Failed { why, .. } if goes_on => Self::Failed { why: why.clone() },
             DeliveryResult::Failed { why, .. } => Self::GivenUp { why: why.clone() },
             DeliveryResult::Gone => Self::GivenUp {
                 why: "the app answered 410 Gone".to_owned(),
             },
-        }
+            DeliveryResult::Disabled { why } => Self::GivenUp { why: why.clone() },
+            DeliveryResult::HeldBack { .. } => return None,
+        })
     }
 }
 

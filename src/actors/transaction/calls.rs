@@ -76,8 +76,11 @@ impl TransactionActor {
         ctx: &mut Context<Self>,
     ) {
         let name = &acceptance.request.provider;
-        let (Some(provider), Some(gate)) = (self.house.providers.get(name), self.house.gate(name))
-        else {
+        let (Some(provider), Some(gate), Some(policy)) = (
+            self.house.providers.get(name),
+            self.house.gate(name),
+            self.policy(name),
+        ) else {
             let _ = reply.send(Accepted::Unavailable(format!(
                 "the provider {name:?} is not configured"
             )));
@@ -91,12 +94,7 @@ impl TransactionActor {
             .is_some()
             .then(|| provider.intent(&self.key, &acceptance.request, 1).ok())
             .flatten();
-        let decision = accept(
-            &acceptance,
-            intent,
-            self.house.clock.now(),
-            provider.policy(),
-        );
+        let decision = accept(&acceptance, intent, self.house.clock.now(), policy);
         self.submission_permit = permit;
         let appended = self
             .house

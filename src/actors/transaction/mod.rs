@@ -108,12 +108,17 @@ impl TransactionActor {
         self.house.gate(&self.seat.as_ref()?.request.provider)
     }
 
+    /// The numbers that decide what this app's transactions do at `provider`.
+    fn policy(&self, provider: &str) -> Option<&Policy> {
+        self.house.policy(provider, &self.key.app)
+    }
+
     fn decision(
         &self,
         event: Event,
     ) -> Option<Result<crate::transaction::Decision, crate::transaction::Ignored>> {
         let transaction = self.seat.as_ref()?;
-        let policy: &Policy = self.provider()?.policy();
+        let policy = self.policy(&transaction.request.provider)?;
         Some(decide(transaction, event, self.house.clock.now(), policy))
     }
 

@@ -1,12 +1,14 @@
 //! The `notify` table of an app in `teller.toml`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Url;
 use serde::Deserialize;
 
+use super::address::AllowList;
+use super::secrets::{self, SecretConfig};
 use crate::adapters::provider::{OneOrMany, TimeScale, Written};
 use crate::transaction::{AppId, NotifyPolicy};
 
@@ -19,6 +21,10 @@ const SCHEDULE_S: [u64; 10] = [
 const SCHEDULE_MAX: usize = 50;
 /// The share of a wait by which it is spread.
 const JITTER: f64 = 0.2;
+
+/// How long an endpoint has failed, without a success in between, before it is disabled: longer than
+/// the schedule, so that news that came first has had all its deliveries.
+const DISABLE_AFTER: Duration = Duration::from_hours(5 * 24);
 
 /// What the reference app reads.
 const BODY: &str = r#"{"id": {{ id }}, "status": {"id": {{ id }}, "status": {{ word }}}}"#;
@@ -37,7 +43,9 @@ pub struct NotifierConfig {
 #[serde(try_from = "Table")]
 pub struct NotifyConfig {
     pub(super) url: Url,
+    pub(super) allow: AllowList,
     pub(super) form: FormConfig,
+    pub(super) disable_after: Duration,
     schedule: Vec<Duration>,
     jitter: f64,
 }
@@ -52,11 +60,8 @@ pub(super) enum FormConfig {
         body: String,
         words: Words,
     },
-    /// Signed, as Standard Webhooks v1 says.
-    StandardWebhooks {
-        secret_files: Vec<PathBuf>,
-        secret_variables: Vec<String>,
-    },
+    /// Signed, as Standard Webhooks v1 and v1a say.
+    StandardWebhooks { secrets: Vec<SecretConfig> },
 }
 
 /// The app's words. `failed` has no default and no stand-in: an app that took it for a decline would
@@ -86,6 +91,8 @@ pub(super) enum Method {
 struct Table {
     url: String,
     #[serde(default)]
+    allow: OneOrMany<String>,
+    #[serde(default)]
     format: Format,
     #[serde(default)]
     method: Option<Method>,
@@ -96,13 +103,13 @@ struct Table {
     #[serde(default)]
     words: Option<Words>,
     #[serde(default)]
-    secret_file: OneOrMany<String>,
-    #[serde(default)]
-    secret_env: OneOrMany<String>,
+    secrets: Vec<SecretConfig>,
     #[serde(default)]
     schedule: Option<Vec<Written>>,
     #[serde(default)]
     jitter: Option<f64>,
+    #[serde(default)]
+    disable_after: Option<Written>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -121,6 +128,9 @@ impl TryFrom<Table> for NotifyConfig {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or("url: expected a URL such as \"https://app.example.com/transaction\"")?;
+        let allow =
+            AllowList::parse(table.allow.iter()).map_err(|what| format!("allow: {what}"))?;
+        allow.check(&url).map_err(|what| format!("url: {what}"))?;
         let schedule = match &table.schedule {
             None => SCHEDULE_S.map(Duration::from_secs).to_vec(),
             Some(written) => written.iter().map(|wait| wait.0).collect(),
@@ -132,8 +142,18 @@ impl TryFrom<Table> for NotifyConfig {
         if !(0.0..=1.0).contains(&jitter) {
             return Err("jitter: expected a share from 0.0 to 1.0".to_owned());
         }
+        let disable_after = table
+            .disable_after
+            .map_or(DISABLE_AFTER, |written| written.0);
+        if disable_after.is_zero() {
+            return Err(
+                "disable_after: expected a time longer than zero, such as \"5d\"".to_owned(),
+            );
+        }
         Ok(Self {
             url,
+            allow,
+            disable_after,
             form: table.form()?,
             schedule,
             jitter,
@@ -143,10 +163,9 @@ impl TryFrom<Table> for NotifyConfig {
 
 impl Table {
     fn form(self) -> Result<FormConfig, String> {
-        let secrets = self.secret_file.iter().count() + self.secret_env.iter().count();
         match self.format {
             // Silence would let people believe that such a delivery is signed.
-            Format::Template if secrets > 0 => Err(
+            Format::Template if !self.secrets.is_empty() => Err(
                 "secrets sign the format \"standard_webhooks\" only; a template is sent unsigned"
                     .to_owned(),
             ),
@@ -160,8 +179,8 @@ impl Table {
                     "words: expected the app's words for completed, declined and failed",
                 )?,
             }),
-            Format::StandardWebhooks if secrets == 0 => Err(
-                "the format \"standard_webhooks\" signs, so it needs secret_file or secret_env"
+            Format::StandardWebhooks if self.secrets.is_empty() => Err(
+                "secrets: the format \"standard_webhooks\" signs, so it needs one, such as secrets = [{ file = \"…\" }]"
                     .to_owned(),
             ),
             Format::StandardWebhooks
@@ -175,20 +194,28 @@ impl Table {
                         .to_owned(),
                 )
             }
-            Format::StandardWebhooks => Ok(FormConfig::StandardWebhooks {
-                secret_files: self.secret_file.iter().map(PathBuf::from).collect(),
-                secret_variables: self.secret_env.iter().cloned().collect(),
-            }),
+            Format::StandardWebhooks => {
+                secrets::check(&self.secrets)?;
+                Ok(FormConfig::StandardWebhooks {
+                    secrets: self.secrets,
+                })
+            }
         }
     }
 }
 
 impl NotifyConfig {
-    /// When the app is told. `time_scale` divides the waits; what is out of its range counts as the
-    /// nearest that is in it.
+    /// Makes the paths in it relative to `folder`, where the file that it stands in lies.
     #[must_use]
-    pub fn policy(&self, time_scale: f64) -> NotifyPolicy {
-        let scale = TimeScale::nearest(time_scale);
+    pub fn beside(mut self, folder: &Path) -> Self {
+        if let FormConfig::StandardWebhooks { secrets } = &mut self.form {
+            secrets.iter_mut().for_each(|secret| secret.beside(folder));
+        }
+        self
+    }
+
+    /// When the app is told.
+    pub(super) fn policy(&self, scale: TimeScale) -> NotifyPolicy {
         NotifyPolicy {
             schedule: self
                 .schedule
@@ -210,8 +237,13 @@ mod tests {
 
     const REFERENCE: &str = r#"
         url = "http://127.0.0.1:3000/transaction"
+        allow = ["127.0.0.1"]
         words = { completed = "accepted", declined = "declined", failed = "failed" }
     "#;
+
+    fn scale(scale: f64) -> TimeScale {
+        TimeScale::new(scale).expect("in range")
+    }
 
     fn complaint(text: &str) -> String {
         let read: Result<NotifyConfig, _> = toml::from_str(text);
@@ -221,13 +253,16 @@ mod tests {
     #[test]
     fn the_reference_app_needs_a_url_and_its_words() {
         let config: NotifyConfig = toml::from_str(REFERENCE).expect("legal");
-        let policy = config.policy(1.0);
+        let policy = config.policy(scale(1.0));
         assert_eq!(policy.schedule.len(), 10);
         assert_eq!(policy.schedule[0], Duration::ZERO);
         assert_eq!(policy.schedule[9], Duration::from_hours(24));
         assert!((policy.jitter - 0.2).abs() < f64::EPSILON);
         assert!(!policy.tells_review);
-        assert_eq!(config.policy(10.0).schedule[1], Duration::from_millis(500));
+        assert_eq!(
+            config.policy(scale(10.0)).schedule[1],
+            Duration::from_millis(500)
+        );
     }
 
     #[test]
@@ -246,26 +281,45 @@ mod tests {
             "failed = \"f\", in_review = \"held\"",
         );
         let config: NotifyConfig = toml::from_str(&text).expect("legal");
-        assert!(config.policy(1.0).tells_review);
+        assert!(config.policy(scale(1.0)).tells_review);
     }
 
     #[test]
     fn what_does_not_belong_together_is_refused() {
         for (text, expected) in [
             (REFERENCE.replace("http:", "ftp:"), "expected a URL"),
-            (format!("{REFERENCE}\nsecret_env = 'X'"), "sent unsigned"),
+            (
+                REFERENCE.replace("allow = [\"127.0.0.1\"]", ""),
+                "url: its host 127.0.0.1 is in a forbidden range (loopback); if the app really is there, say allow = [\"127.0.0.1\"]",
+            ),
+            (
+                REFERENCE.replace("[\"127.0.0.1\"]", "[\"10.0.0.0/8\"]"),
+                "url: its host 127.0.0.1 is in a forbidden range (loopback)",
+            ),
+            (
+                REFERENCE.replace("[\"127.0.0.1\"]", "[\"127.0.0.1:3000\"]"),
+                "allow: expected a range such as \"10.1.0.0/16\"",
+            ),
+            (
+                format!("{REFERENCE}\nsecrets = [{{ env = 'X' }}]"),
+                "sent unsigned",
+            ),
             (format!("{REFERENCE}\nschedule = []"), "1 to 50 waits"),
             (format!("{REFERENCE}\njitter = 1.5"), "0.0 to 1.0"),
+            (
+                format!("{REFERENCE}\ndisable_after = '0s'"),
+                "disable_after: expected a time longer than zero",
+            ),
             (
                 format!("{REFERENCE}\nretries = 3"),
                 "unknown field `retries`",
             ),
             (
                 format!("{REFERENCE}\nformat = 'standard_webhooks'"),
-                "needs secret_file or secret_env",
+                "needs one, such as secrets = [{ file = \"…\" }]",
             ),
             (
-                format!("{REFERENCE}\nformat = 'standard_webhooks'\nsecret_env = 'X'"),
+                format!("{REFERENCE}\nformat = 'standard_webhooks'\nsecrets = [{{ env = 'X' }}]"),
                 "belong to the format \"template\"",
             ),
         ] {

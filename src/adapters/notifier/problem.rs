@@ -14,7 +14,7 @@ pub enum NotifierProblem {
         what: String,
     },
     /// A file with a secret can't be read.
-    #[error("app {app}: notify.secret_file: {path} can't be read")]
+    #[error("app {app}: notify.secrets: {path} can't be read")]
     SecretFile {
         /// The app.
         app: String,

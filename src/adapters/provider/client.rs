@@ -42,6 +42,11 @@ pub(crate) struct ClientSettings {
 
 /// A client with every default that could send something twice, or somewhere else, turned off.
 pub(crate) fn client(settings: ClientSettings) -> Result<reqwest::Client, reqwest::Error> {
+    client_builder(settings).build()
+}
+
+/// What such a client is made of, for callers that add to it.
+pub(crate) fn client_builder(settings: ClientSettings) -> reqwest::ClientBuilder {
     // Whoever came first has installed one; then that one is used.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
@@ -54,12 +59,11 @@ pub(crate) fn client(settings: ClientSettings) -> Result<reqwest::Client, reqwes
         .connect_timeout(settings.connect_time_out)
         .pool_idle_timeout(POOL_IDLE_MAX)
         .pool_max_idle_per_host(settings.pool_idle_per_host);
-    let builder = if settings.speaks_tls {
+    if settings.speaks_tls {
         builder
     } else {
         builder.tls_certs_only([])
-    };
-    builder.build()
+    }
 }
 
 /// A whole answer.

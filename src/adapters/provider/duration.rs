@@ -102,14 +102,6 @@ impl TimeScale {
         }
     }
 
-    /// The scale, or the nearest one that is in range; 1 for what is no number.
-    pub(crate) fn nearest(scale: f64) -> Self {
-        if scale.is_nan() {
-            return Self(1.0);
-        }
-        Self(scale.clamp(*Self::RANGE.start(), *Self::RANGE.end()))
-    }
-
     /// How long `duration` lasts at this scale.
     pub(crate) fn duration(self, duration: Duration) -> Duration {
         duration.div_f64(self.0)

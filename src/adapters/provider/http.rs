@@ -20,7 +20,7 @@ use crate::ports::{
     WebhookRejected,
 };
 use crate::transaction::{
-    Attempt, Finding, GhostWindow, Intent, Key, NotifyPolicy, Policy, Rendered, Report, Request,
+    Attempt, Finding, GhostWindow, Intent, Key, Policy, Rendered, Report, Request,
 };
 
 /// What a profile needs from its surroundings.
@@ -35,8 +35,6 @@ pub struct Settings {
     /// How much faster than the profile says time runs: every duration is divided and every rate
     /// multiplied by it. 1.0 normally, more in rehearsals with the mock.
     pub time_scale: f64,
-    /// How apps are told; `None` tells them nothing.
-    pub notify: Option<NotifyPolicy>,
 }
 
 /// A provider that a profile describes. Cheap to clone.
@@ -92,7 +90,7 @@ impl HttpProvider {
         let submissions = make(file.submit.connect_time_out.0, limits.submissions_at_once)?;
         let inquiries = make(file.inquiry.connect_time_out.0, limits.inquiries_at_once)?;
         Ok(Self(Arc::new(Inner {
-            policy: numbers::policy(&profile.file, scale, settings.notify),
+            policy: numbers::policy(&profile.file, scale),
             token_secrets: settings.token_secrets,
             profile,
             base_url,

@@ -40,7 +40,7 @@ pub(crate) use problem::nearest;
 pub use profile::Profile;
 pub use secret::Secret;
 
-pub(crate) use client::{ClientSettings, client};
+pub(crate) use client::{ClientSettings, client, client_builder};
 pub(crate) use duration::TimeScale;
 pub(crate) use outcome::OneOrMany;
 pub(crate) use retry_after::read as read_retry_after;

@@ -6,7 +6,7 @@ use super::duration::TimeScale;
 use super::profile::{Absence, ProfileFile};
 use crate::adapters::notifier::LONGEST_DELIVERY;
 use crate::ports::Limits;
-use crate::transaction::{NotifyPolicy, OnAbsence, Policy};
+use crate::transaction::{OnAbsence, Policy};
 
 /// How much longer than its time-out a call may be without a word before it counts as lost: a busy
 /// machine must not be taken for a broken one.
@@ -15,7 +15,7 @@ const OVERDUE_SLACK: Duration = Duration::from_secs(10);
 const OVERDUE_SLACK_MIN: Duration = Duration::from_secs(1);
 
 /// The numbers that decisions depend on.
-pub(super) fn policy(file: &ProfileFile, scale: TimeScale, notify: Option<NotifyPolicy>) -> Policy {
+pub(super) fn policy(file: &ProfileFile, scale: TimeScale) -> Policy {
     let (ghost, schedule) = (&file.ghost, &file.schedule);
     let slowest_call = file
         .submit
@@ -41,7 +41,8 @@ pub(super) fn policy(file: &ProfileFile, scale: TimeScale, notify: Option<Notify
         submit_within: scale.duration(schedule.submit_within.0),
         call_overdue_after: scale.duration(slowest_call)
             + scale.duration(OVERDUE_SLACK).max(OVERDUE_SLACK_MIN),
-        notify,
+        // The notifier says how an app is told.
+        notify: None,
     }
 }
 

@@ -176,6 +176,7 @@ name = "demo"
 format = "template"
 method = "PUT"
 url = "{app_url}/transaction"
+allow = ["127.0.0.1"]
 words = {{ completed = "{completed}", declined = "{declined}", failed = "{failed}" }}
 
 [[provider]]

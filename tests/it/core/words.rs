@@ -102,11 +102,17 @@ fn delivery(words: &[&str], retry_ms: Option<u64>) -> DeliveryResult {
     match words.first() {
         Some(&"ok") => DeliveryResult::Acknowledged,
         Some(&"gone") => DeliveryResult::Gone,
+        Some(&"disabled") => DeliveryResult::Disabled {
+            why: "the app's endpoint is disabled".to_owned(),
+        },
+        Some(&"held") => DeliveryResult::HeldBack {
+            wait: Duration::from_millis(retry_ms.expect("told held retry SECONDS")),
+        },
         Some(&"badly") => DeliveryResult::Failed {
             why: "503".to_owned(),
             retry_after: retry_ms.map(Duration::from_millis),
         },
-        _ => panic!("told ok, told badly or told gone; got {words:?}"),
+        _ => panic!("told ok, badly, gone, disabled or held; got {words:?}"),
     }
 }
 

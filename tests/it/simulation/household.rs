@@ -9,7 +9,9 @@ use teller::actors::messages::Accepted;
 use teller::actors::router::Router;
 use teller::clock::Clock;
 use teller::ports::{Notification, Notifier, Promise};
-use teller::transaction::{Acceptance, DeliveryResult, Key, Policy, Status, Timestamp};
+use teller::transaction::{
+    Acceptance, AppId, DeliveryResult, Key, NotifyPolicy, Policy, Status, Timestamp,
+};
 use tokio::sync::Notify;
 
 use super::seed::Seed;
@@ -200,11 +202,19 @@ impl Household {
 }
 
 /// One process's way to the apps.
-pub(crate) struct Post(pub(crate) Arc<Household>);
+pub(crate) struct Post {
+    pub(crate) household: Arc<Household>,
+    /// When every app is told.
+    pub(crate) policy: Option<NotifyPolicy>,
+}
 
 impl Notifier for Post {
+    fn policy(&self, _: &AppId) -> Option<NotifyPolicy> {
+        self.policy.clone()
+    }
+
     fn notify(&self, notification: Notification) -> Promise<DeliveryResult> {
-        let household = Arc::clone(&self.0);
+        let household = Arc::clone(&self.household);
         Box::pin(async move {
             tokio::time::sleep(DELIVERY_TAKES).await;
             let result = household.hear(&notification);

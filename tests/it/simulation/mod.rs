@@ -15,6 +15,7 @@ mod household;
 mod overload;
 mod panics;
 mod passivation;
+mod policies;
 mod seed;
 mod storm;
 mod virtual_provider;

@@ -131,17 +131,25 @@ impl World {
         let clock = Clock::following_tokio(boot);
         let provider: Arc<dyn Provider> = Arc::new(VirtualProvider {
             books: Arc::clone(&self.books),
-            policy: self.plan.policy.clone(),
+            // How the apps are told is the notifier's to say.
+            policy: Policy {
+                notify: None,
+                ..self.plan.policy.clone()
+            },
             limits: self.plan.limits.clone(),
             clock,
         });
         let house = House::new(
             Arc::clone(&self.disk) as _,
             Providers::new(vec![provider], "reference"),
-            Arc::new(Post(Arc::clone(&self.household))),
+            Arc::new(Post {
+                household: Arc::clone(&self.household),
+                policy: self.plan.policy.notify.clone(),
+            }),
             clock,
             Router::new(1),
             self.plan.bounds,
+            &[fixture::key(0).app],
         );
         Registry::start_shard(&house);
         for gate in house.gates() {

@@ -81,7 +81,9 @@ impl Setup {
     /// Has the app told in the form of Standard Webhooks, signed with `secret`.
     pub(crate) fn tell_signed(&mut self, secret_file: &str, schedule: &[&str]) {
         put(&mut self.config, "app.notify.format", "standard_webhooks");
-        put(&mut self.config, "app.notify.secret_file", secret_file);
+        let mut secret = Table::new();
+        put(&mut secret, "file", secret_file);
+        put(&mut self.config, "app.notify.secrets", vec![secret]);
         self.tell_on(schedule);
     }
 
@@ -305,6 +307,7 @@ fn write_config(dir: &TempDir, setup: &mut Setup, mock_url: &str, app_url: &str)
         .and_then(|app| app.get("notify"))
         .map(|notify| notify["format"].as_str() == Some("standard_webhooks"));
     if let Some(signed) = signed {
+        put(&mut setup.config, "app.notify.allow", vec!["127.0.0.1"]);
         let door = if signed { "notify" } else { "transaction" };
         put(
             &mut setup.config,

@@ -25,7 +25,6 @@ pub(crate) fn settings(base_url: &str) -> Settings {
         base_url: Some(base_url.to_owned()),
         token_secrets: vec![token_secret()],
         time_scale: 1.0,
-        notify: None,
     }
 }
 

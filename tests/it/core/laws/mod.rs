@@ -19,7 +19,7 @@
 //! | `webhook [n] finding` | a trusted webhook; without n it names no attempt |
 //! | `hint` | an untrusted one |
 //! | `timer name` | it fires, if it is due |
-//! | `told ok`, `told badly [retry s]`, `told gone`, each `[version v]` | a delivery comes back |
+//! | `told ok`, `told badly [retry s]`, `told gone`, `told disabled`, `told held retry s`, each `[version v]` | a delivery comes back |
 //! | `act cancel`, `inquire`, `resubmit`, `resolve outcome [while_open]`, each `[seen v]` | somebody acts |
 //! | `restart` | the process ends and another one folds the journal |
 //! | `stopping` | the process is about to stop |
