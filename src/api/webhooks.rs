@@ -6,10 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::transactions::within;
 use super::{Doors, Problem, body};
 use crate::actors::messages::{Call, WebhookTaken};
-use crate::ports::{
-    AppendError, IncomingWebhook, Provider, Unmatched, WebhookReading, WebhookRejected,
-};
-use crate::transaction::Key;
+use crate::ports::{IncomingWebhook, Kept, Provider, WebhookReading, WebhookRejected};
+use crate::transaction::{Key, Report};
 
 /// `POST|PUT /webhooks/{provider}[/{token}]`.
 pub(super) async fn receive(
@@ -63,10 +61,12 @@ async fn take(
             event_id,
             report,
         }) => {
-            let delivered = doors.house.router.webhook(key, attempt, report);
+            let delivered = doors.house.router.webhook(key, attempt, report.clone());
             match within(doors.bounds.commit_deadline, delivered).await? {
                 WebhookTaken::Yes => {}
-                WebhookTaken::Unknown => keep(doors, provider.name(), event_id, &body).await?,
+                WebhookTaken::Unknown => {
+                    keep(doors, provider.name(), event_id, attempt, report, &body).await?
+                }
                 WebhookTaken::Unavailable(why) => return Err(Problem::unavailable(why)),
             }
         }
@@ -88,23 +88,24 @@ async fn take(
 }
 
 /// A trusted webhook for something that we don't know is kept, durably, before it is acknowledged.
-async fn keep(doors: &Doors, provider: &str, event_id: String, body: &[u8]) -> Result<(), Problem> {
-    let unmatched = Unmatched {
+async fn keep(
+    doors: &Doors,
+    provider: &str,
+    event_id: String,
+    attempt: Option<u32>,
+    report: Report,
+    body: &[u8],
+) -> Result<(), Problem> {
+    let kept = Kept {
         provider: provider.to_owned(),
         event_id,
+        references: Vec::new(),
         received_at: doors.house.clock.now().wall,
+        attempt,
+        report,
         body: String::from_utf8_lossy(body).into_owned(),
     };
-    tracing::warn!(provider, event_id = %unmatched.event_id, "trusted webhook for an unknown transaction, kept");
-    doors
-        .house
-        .journal
-        .keep_unmatched(unmatched)
-        .await
-        .map_err(|error| match error {
-            AppendError::Unavailable(why) => Problem::unavailable(why),
-            other @ (AppendError::Exists | AppendError::VersionConflict) => {
-                Problem::unavailable(other.to_string())
-            }
-        })
+    tracing::warn!(provider, event_id = %kept.event_id, "trusted webhook for an unknown transaction, kept");
+    let kept = doors.house.journal.keep(kept).await;
+    kept.map_err(|error| Problem::unavailable(error.to_string()))
 }

@@ -125,10 +125,8 @@ impl TransactionActor {
                         }
                     });
                 }
-                Err(AppendError::VersionConflict) => {
-                    let _ = reply.send(Accepted::Unavailable(
-                        AppendError::VersionConflict.to_string(),
-                    ));
+                Err(error @ (AppendError::VersionConflict | AppendError::Full(_))) => {
+                    let _ = reply.send(Accepted::Unavailable(error.to_string()));
                     ctx.stop();
                 }
                 Err(AppendError::Unavailable(why)) => {

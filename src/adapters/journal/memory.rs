@@ -10,12 +10,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{MAX_LIST_ROWS, MAX_OPEN_ROWS, MAX_UNMATCHED_PER_PROVIDER};
+use self::beside::Beside;
+use super::{MAX_LIST_ROWS, MAX_OPEN_ROWS};
 use crate::ports::{
-    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth,
-    ListQuery, OpenPage, Page, Promise, Summary, Unmatched,
+    Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Summary,
 };
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
+
+mod beside;
 
 /// The journal. See the [module](self).
 #[derive(Default, Debug)]
@@ -29,7 +32,7 @@ struct Inner {
     /// By the sequence number of their acceptance.
     stored: BTreeMap<u64, Stored>,
     positions: HashMap<Key, u64>,
-    unmatched: Vec<Unmatched>,
+    beside: Beside,
     bindings: HashMap<Key, TransactionId>,
     failures: VecDeque<AppendError>,
     stalled: Option<VecDeque<Stalled>>,
@@ -80,19 +83,13 @@ impl MemoryJournal {
         self.locked().health = Some(health);
     }
 
-    /// The webhooks that belong to no transaction, oldest first.
-    #[must_use]
-    pub fn unmatched(&self) -> Vec<Unmatched> {
-        self.locked().unmatched.clone()
-    }
-
     fn locked(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
-    fn append(&mut self, append: Append) -> Result<Committed, AppendError> {
+    fn append(&mut self, mut append: Append) -> Result<Committed, AppendError> {
         if let Some(error) = self.failures.pop_front() {
             return Err(error);
         }
@@ -113,6 +110,9 @@ impl Inner {
         }
         self.sequence += 1;
         let position = position.unwrap_or(self.sequence);
+        let references = std::mem::take(&mut append.summary.references);
+        let provider = &append.summary.provider;
+        self.beside.claim(provider, references, &append.key);
         self.positions.insert(append.key, position);
         let stored = self.stored.entry(position).or_insert_with(|| Stored {
             records: Vec::new(),
@@ -138,23 +138,16 @@ impl Inner {
         Ok(())
     }
 
-    fn keep(&mut self, webhook: Unmatched) -> Result<(), AppendError> {
+    /// Writes what is no step, unless a failure was ordered.
+    fn write<T>(
+        &mut self,
+        write: impl FnOnce(&mut Beside, u64) -> Result<T, AppendError>,
+    ) -> Result<T, AppendError> {
         if let Some(error) = self.failures.pop_front() {
             return Err(error);
         }
-        let of_provider = |one: &&Unmatched| one.provider == webhook.provider;
-        let mut kept = self.unmatched.iter().filter(of_provider);
-        if kept.any(|one| one.event_id == webhook.event_id) {
-            return Ok(());
-        }
-        if self.unmatched.iter().filter(of_provider).count() as u64 >= MAX_UNMATCHED_PER_PROVIDER {
-            return Err(AppendError::Unavailable(
-                "too many unmatched webhooks of this provider are kept already".to_owned(),
-            ));
-        }
         self.sequence += 1;
-        self.unmatched.push(webhook);
-        Ok(())
+        write(&mut self.beside, self.sequence)
     }
 
     fn list(&self, query: &ListQuery) -> Page {
@@ -240,8 +233,53 @@ impl Journal for MemoryJournal {
         Box::pin(ready(Ok(self.locked().bindings.get(derived).copied())))
     }
 
-    fn keep_unmatched(&self, webhook: Unmatched) -> Promise<Result<(), AppendError>> {
-        Box::pin(ready(self.locked().keep(webhook)))
+    fn keep(&self, kept: Kept) -> Promise<Result<(), AppendError>> {
+        let kept = self.locked().write(|beside, at| beside.keep(at, kept));
+        Box::pin(ready(kept))
+    }
+
+    fn referred(
+        &self,
+        provider: &str,
+        reference: &str,
+    ) -> Promise<Result<Option<Key>, JournalError>> {
+        let owner = self.locked().beside.owner(provider, reference);
+        Box::pin(ready(Ok(owner)))
+    }
+
+    fn kept_for(
+        &self,
+        provider: &str,
+        reference: &str,
+    ) -> Promise<Result<Vec<Kept>, JournalError>> {
+        let kept = self.locked().beside.kept_for(provider, reference);
+        Box::pin(ready(Ok(kept)))
+    }
+
+    fn release(&self, provider: &str, event_id: &str) -> Promise<Result<(), AppendError>> {
+        let released = self.locked().write(|beside, _| {
+            beside.release(provider, event_id);
+            Ok(())
+        });
+        Box::pin(ready(released))
+    }
+
+    fn inbox(&self, query: InboxQuery) -> Promise<Result<InboxPage, JournalError>> {
+        Box::pin(ready(Ok(self.locked().beside.inbox(&query))))
+    }
+
+    fn expire_kept(&self, before: Timestamp) -> Promise<Result<u64, AppendError>> {
+        let expired = self.locked().write(|beside, _| Ok(beside.expire(before)));
+        Box::pin(ready(expired))
+    }
+
+    fn note(&self, name: &str, value: Option<String>) -> Promise<Result<(), AppendError>> {
+        let noted = self.locked().write(|beside, _| beside.note(name, value));
+        Box::pin(ready(noted))
+    }
+
+    fn noted(&self, prefix: &str) -> Promise<Result<Vec<(String, String)>, JournalError>> {
+        Box::pin(ready(Ok(self.locked().beside.noted(prefix))))
     }
 
     fn folded_through(&self) -> u64 {
@@ -256,7 +294,7 @@ impl Journal for MemoryJournal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{Life, key, unmatched};
+    use super::super::samples::{Life, key};
     use super::*;
 
     #[tokio::test]
@@ -329,17 +367,5 @@ mod tests {
         let open = journal.open(0, 10).await.expect("readable");
         assert_eq!(open.rows.len(), 4, "number 4 is completed");
         assert_eq!(open.next, None);
-    }
-
-    #[tokio::test]
-    async fn unmatched_webhooks_are_kept_once() {
-        let journal = MemoryJournal::new();
-        for event in ["a", "b", "a"] {
-            assert_eq!(
-                journal.keep_unmatched(unmatched("bank", event)).await,
-                Ok(())
-            );
-        }
-        assert_eq!(journal.unmatched().len(), 2);
     }
 }

@@ -15,8 +15,8 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::ports::{
-    Append, AppendError, Binding, Committed, Expect, Journal, JournalError, JournalHealth,
-    ListQuery, OpenPage, Page, Promise, Unmatched,
+    Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
 };
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
@@ -195,17 +195,49 @@ impl Journal for RawFileJournal {
     }
 
     fn bind(&self, _: Binding) -> Promise<Result<(), AppendError>> {
-        let no = AppendError::Unavailable("a raw file keeps no bindings".to_owned());
-        Box::pin(std::future::ready(Err(no)))
+        not_offered("bindings")
     }
 
     fn bound_to(&self, _: &Key) -> Promise<Result<Option<TransactionId>, JournalError>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    fn keep_unmatched(&self, _: Unmatched) -> Promise<Result<(), AppendError>> {
-        let no = AppendError::Unavailable("a raw file keeps no webhooks".to_owned());
+    fn keep(&self, _: Kept) -> Promise<Result<(), AppendError>> {
+        not_offered("webhooks")
+    }
+
+    fn referred(&self, _: &str, _: &str) -> Promise<Result<Option<Key>, JournalError>> {
+        let no = JournalError("a raw file has no index of references".to_owned());
         Box::pin(std::future::ready(Err(no)))
+    }
+
+    fn kept_for(&self, _: &str, _: &str) -> Promise<Result<Vec<Kept>, JournalError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn release(&self, _: &str, _: &str) -> Promise<Result<(), AppendError>> {
+        not_offered("webhooks")
+    }
+
+    fn inbox(&self, _: InboxQuery) -> Promise<Result<InboxPage, JournalError>> {
+        let nothing = InboxPage {
+            rows: Vec::new(),
+            next: None,
+            total: 0,
+        };
+        Box::pin(std::future::ready(Ok(nothing)))
+    }
+
+    fn expire_kept(&self, _: Timestamp) -> Promise<Result<u64, AppendError>> {
+        not_offered("webhooks")
+    }
+
+    fn note(&self, _: &str, _: Option<String>) -> Promise<Result<(), AppendError>> {
+        not_offered("notes")
+    }
+
+    fn noted(&self, _: &str) -> Promise<Result<Vec<(String, String)>, JournalError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
     fn folded_through(&self) -> u64 {
@@ -218,6 +250,11 @@ impl Journal for RawFileJournal {
             None => JournalHealth::Serving,
         }
     }
+}
+
+fn not_offered<T: Send + 'static>(what: &str) -> Promise<Result<T, AppendError>> {
+    let no = AppendError::Unavailable(format!("a raw file keeps no {what}"));
+    Box::pin(std::future::ready(Err(no)))
 }
 
 #[cfg(test)]

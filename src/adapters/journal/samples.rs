@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::ports::{Append, Expect, Summary, Unmatched};
+use crate::ports::{Append, Expect, Kept, Summary};
 use crate::transaction::{
     Acceptance, AppId, Decision, Event, Finding, Intent, Key, Mono, Now, OnAbsence, PayloadHash,
     Policy, Record, Rendered, Report, Request, Timestamp, Transaction, TransactionId, accept,
@@ -59,6 +59,22 @@ impl Life {
         )
     }
 
+    /// The second step: the provider has the attempt, and calls it so.
+    pub(super) fn known_as(&mut self, reference: &str) -> Append {
+        let report = Report {
+            provider_reference: Some(reference.to_owned()),
+            ..Report::bare(Finding::Pending)
+        };
+        self.decide(
+            Event::SubmissionAnswered {
+                attempt: 1,
+                sent_at: Some(now(2).mono),
+                report,
+            },
+            2,
+        )
+    }
+
     /// The last step: it was executed.
     pub(super) fn completed(&mut self) -> Append {
         self.decide(
@@ -103,11 +119,18 @@ pub(super) fn key(app: &str, n: u128) -> Key {
     }
 }
 
-pub(super) fn unmatched(provider: &str, event_id: &str) -> Unmatched {
-    Unmatched {
+/// A webhook that says "declined" and can be claimed by these references.
+pub(super) fn kept(provider: &str, event_id: &str, references: &[&str]) -> Kept {
+    Kept {
         provider: provider.to_owned(),
         event_id: event_id.to_owned(),
+        references: references.iter().map(|&one| one.to_owned()).collect(),
         received_at: wall(5),
+        attempt: Some(2),
+        report: Report {
+            word: Some("DECLINED".to_owned()),
+            ..Report::bare(Finding::Declined)
+        },
         body: "{\"for\":\n\"nobody\"}".to_owned(),
     }
 }
@@ -119,7 +142,7 @@ fn now(second: u64) -> Now {
     }
 }
 
-fn wall(second: u64) -> Timestamp {
+pub(super) fn wall(second: u64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000) + Duration::from_secs(second)
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use teller::adapters::journal::memory::MemoryJournal;
 use teller::ports::{
-    Append, AppendError, Binding, Committed, Journal, JournalError, JournalHealth, ListQuery,
-    OpenPage, Page, Promise, Unmatched,
+    Append, AppendError, Binding, Committed, InboxPage, InboxQuery, Journal, JournalError,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
 };
-use teller::transaction::{Key, Record, TransactionId};
+use teller::transaction::{Key, Record, Timestamp, TransactionId};
 
 /// A journal whose appends are on disk at once and acknowledged after a while: a crash in between
 /// leaves a record that nobody was told of, as it does in life.
@@ -104,8 +104,44 @@ impl Journal for Disk {
         self.journal.bound_to(derived)
     }
 
-    fn keep_unmatched(&self, webhook: Unmatched) -> Promise<Result<(), AppendError>> {
-        self.journal.keep_unmatched(webhook)
+    fn keep(&self, kept: Kept) -> Promise<Result<(), AppendError>> {
+        self.journal.keep(kept)
+    }
+
+    fn referred(
+        &self,
+        provider: &str,
+        reference: &str,
+    ) -> Promise<Result<Option<Key>, JournalError>> {
+        self.journal.referred(provider, reference)
+    }
+
+    fn kept_for(
+        &self,
+        provider: &str,
+        reference: &str,
+    ) -> Promise<Result<Vec<Kept>, JournalError>> {
+        self.journal.kept_for(provider, reference)
+    }
+
+    fn release(&self, provider: &str, event_id: &str) -> Promise<Result<(), AppendError>> {
+        self.journal.release(provider, event_id)
+    }
+
+    fn inbox(&self, query: InboxQuery) -> Promise<Result<InboxPage, JournalError>> {
+        self.journal.inbox(query)
+    }
+
+    fn expire_kept(&self, before: Timestamp) -> Promise<Result<u64, AppendError>> {
+        self.journal.expire_kept(before)
+    }
+
+    fn note(&self, name: &str, value: Option<String>) -> Promise<Result<(), AppendError>> {
+        self.journal.note(name, value)
+    }
+
+    fn noted(&self, prefix: &str) -> Promise<Result<Vec<(String, String)>, JournalError>> {
+        self.journal.noted(prefix)
     }
 
     fn folded_through(&self) -> u64 {

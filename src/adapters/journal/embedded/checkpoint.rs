@@ -110,6 +110,7 @@ mod tests {
     use std::path::Path;
     use std::sync::mpsc::sync_channel;
 
+    use super::super::beside::Beside;
     use super::super::schema::{JOURNAL, create, reading, writing};
     use super::*;
 
@@ -144,7 +145,7 @@ mod tests {
     fn at_the_hard_bound_the_writer_helps_itself() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let log = grown(&dir.path().join("log"));
-        let shared = Shared::new(1, 0, 0, false);
+        let shared = Shared::new(1, 0, 0, false, Beside::default());
         let (mut wal, _orders) = bound(100 << 10);
         wal.keep(&log, &shared).expect("brought over");
         write(&log, 100);
@@ -162,7 +163,7 @@ mod tests {
             .execute_batch("BEGIN; SELECT count(*) FROM log")
             .expect("a view");
         write(&log, 100);
-        let shared = Shared::new(1, 0, 0, false);
+        let shared = Shared::new(1, 0, 0, false, Beside::default());
         let (mut wal, _orders) = bound(100 << 10);
         wal.keep(&log, &shared).expect("nobody waits");
         assert!(wal.retry_at_bytes > CHECKPOINT_BYTES, "not at once again");

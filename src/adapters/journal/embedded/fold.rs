@@ -8,10 +8,11 @@
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::bindings;
-use super::entry::Name;
-use super::group::{Change, Event, Group, out_of_order};
+use super::entry::{Entry, Matter};
+use super::group::{Change, Group, out_of_order};
+use super::references::Reference;
 use super::schema::{integer, natural, set_watermark};
+use super::{bindings, inbox, notes, references};
 use crate::transaction::{Key, State, Timestamp};
 
 /// Log rows in one group, at most.
@@ -32,8 +33,10 @@ pub(super) enum FoldError {
 pub(super) struct Folded {
     /// The last row of the group.
     pub(super) through: u64,
-    /// What the group was about.
-    pub(super) names: Vec<Name>,
+    /// The transactions and bound keys of the group.
+    pub(super) keys: Vec<Key>,
+    /// The references that its steps bring.
+    pub(super) references: Vec<Reference>,
 }
 
 /// Folds a group.
@@ -44,24 +47,24 @@ pub(super) fn fold_group(archive: &Connection, group: Group) -> Result<Folded, F
     for (key, change) in &changes {
         write(&transaction, key, change)?;
     }
-    for (position, event) in &group.events {
-        keep(&transaction, *position, event)?;
+    let brought = group.references.sorted();
+    for (reference, key) in &brought {
+        references::fold(&transaction, reference, key)?;
     }
     for (position, derived, to) in &group.bindings {
         bindings::keep(&transaction, *position, derived, to)?;
     }
+    for (position, entry) in &group.beside {
+        write_beside(&transaction, *position, entry)?;
+    }
     set_watermark(&transaction, "folded_through", group.through)?;
     transaction.commit()?;
-    let transactions = changes.into_iter().map(|(key, _)| Name::Transaction(key));
-    let events = group.events.into_iter().map(|(_, event)| Name::Event {
-        provider: event.provider.into(),
-        event_id: event.event_id.into(),
-    });
-    let bound = group.bindings.into_iter();
-    let bound = bound.map(|(_, derived, _)| Name::Transaction(derived));
+    let bound = group.bindings.into_iter().map(|(_, derived, _)| derived);
+    let transactions = changes.into_iter().map(|(key, _)| key);
     Ok(Folded {
         through: group.through,
-        names: transactions.chain(events).chain(bound).collect(),
+        keys: transactions.chain(bound).collect(),
+        references: brought.into_iter().map(|(name, _)| name).collect(),
     })
 }
 
@@ -152,18 +155,23 @@ fn update(archive: &Connection, key: &Key, change: &Change) -> rusqlite::Result<
         ])
 }
 
-fn keep(archive: &Connection, position: u64, event: &Event) -> rusqlite::Result<()> {
-    archive
-        .prepare_cached(
-            "INSERT INTO inbox (position, provider, event_id, received_at, body) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute((
-            integer(position),
-            &event.provider,
-            &event.event_id,
-            &event.received_at,
-            &event.body,
-        ))?;
-    Ok(())
+/// Writes what is no transaction's.
+fn write_beside(archive: &Connection, position: u64, entry: &Entry) -> rusqlite::Result<()> {
+    let Entry {
+        at,
+        summary,
+        records,
+        ..
+    } = entry;
+    match &entry.matter {
+        // Those are joined first and written in their own order.
+        Matter::Step { .. } | Matter::Bound { .. } => Ok(()),
+        Matter::Kept { event, .. } => {
+            inbox::fold_kept(archive, position, event, at, summary, records)
+        }
+        Matter::Released(event) => inbox::fold_release(archive, event),
+        Matter::Expired(before) => inbox::fold_expiry(archive, *before),
+        Matter::Noted(name) => notes::fold(archive, name, records),
+        Matter::Forgotten(name) => notes::fold_end(archive, name),
+    }
 }

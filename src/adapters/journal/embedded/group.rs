@@ -9,11 +9,12 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::entry::{self, Entry, Kept, Name};
+use super::entry::{self, Entry, EventName, Matter, Reading, Remainder, Waiting};
 use super::fold::{FoldError, GROUP_ROWS};
+use super::references::Brought;
 use super::schema::{integer, natural};
-use crate::ports::Summary;
-use crate::transaction::{AppId, Key, TransactionId};
+use crate::ports::{Expect, Summary};
+use crate::transaction::{AppId, Key, Timestamp, TransactionId};
 
 /// Bytes of records in one group, at most, so that large payloads don't fill the memory.
 const GROUP_BYTES: usize = 32 << 20;
@@ -25,9 +26,11 @@ pub(super) struct Group {
     pub(super) through: u64,
     bytes: usize,
     pub(super) changes: HashMap<Key, Change>,
-    pub(super) events: Vec<(u64, Event)>,
+    pub(super) references: Brought,
     /// Derived ids and what they stand for.
     pub(super) bindings: Vec<(u64, Key, String)>,
+    /// What is no transaction's, in the order of the log.
+    pub(super) beside: Vec<(u64, Entry)>,
 }
 
 /// What a group brings for one transaction.
@@ -39,14 +42,6 @@ pub(super) struct Change {
     /// As of its last record.
     pub(super) summary: Summary,
     pub(super) history: String,
-}
-
-/// A webhook of no transaction.
-pub(super) struct Event {
-    pub(super) provider: String,
-    pub(super) event_id: String,
-    pub(super) received_at: String,
-    pub(super) body: String,
 }
 
 impl Group {
@@ -103,26 +98,25 @@ impl Group {
 
     fn add(&mut self, sequence: u64, entry: Entry) -> Result<(), FoldError> {
         self.bytes += entry.bytes();
-        match entry.name {
-            Name::Transaction(derived) if entry.kind == entry::BOUND => {
+        match entry.matter {
+            Matter::Bound { derived } => {
                 self.bindings.push((sequence, derived, entry.records));
                 Ok(())
             }
-            Name::Transaction(key) => {
-                let summary = match entry.shown {
-                    Some(shown) => *shown,
-                    None => summary_of(&key, entry.version, &entry.at, &entry.summary)?,
-                };
-                self.add_step(sequence, key, summary, entry.records)
+            Matter::Step {
+                key, mut summary, ..
+            } => {
+                if !summary.references.is_empty() {
+                    self.references.take(&key, &mut summary);
+                }
+                self.add_step(sequence, key, *summary, entry.records)
             }
-            Name::Event { provider, event_id } => {
-                let event = Event {
-                    provider: provider.as_ref().to_owned(),
-                    event_id: event_id.as_ref().to_owned(),
-                    received_at: entry.at,
-                    body: entry.records,
-                };
-                self.events.push((sequence, event));
+            matter @ (Matter::Kept { .. }
+            | Matter::Released(_)
+            | Matter::Expired(_)
+            | Matter::Noted(_)
+            | Matter::Forgotten(_)) => {
+                self.beside.push((sequence, Entry { matter, ..entry }));
                 Ok(())
             }
         }
@@ -157,64 +151,65 @@ impl Group {
     }
 }
 
-/// The rule of a row that was written long ago: it is not judged again.
-const WRITTEN: entry::Rule = entry::Rule::Once;
-
 /// What a row of the log says; `None` for one that only marks a process's beginning.
 fn entry_of(sequence: u64, row: &Row<'_>) -> Result<Option<Entry>, FoldError> {
-    let kind = row.get_ref(1)?.as_str().unwrap_or_default();
-    let (name, rule, kind) = match kind {
-        entry::STEP => (transaction(sequence, row)?, WRITTEN, entry::STEP),
-        entry::BOUND => (transaction(sequence, row)?, WRITTEN, entry::BOUND),
-        entry::UNMATCHED => {
-            let (provider, event_id): (String, String) = (row.get(2)?, row.get(3)?);
-            let name = Name::Event {
-                provider: provider.into(),
-                event_id: event_id.into(),
+    let unreadable = |why: &dyn std::fmt::Display| {
+        FoldError::Inconsistent(format!("row {sequence} can't be read: {why}"))
+    };
+    let (version, records): (_, String) = (natural(row.get(4)?), row.get(7)?);
+    let (at, summary): (String, String) = (row.get(5)?, row.get(6)?);
+    let time = || -> Result<Timestamp, _> { at.parse().map_err(|why| unreadable(&why)) };
+    let matter = match text(row, 1)? {
+        entry::STEP => {
+            let key = transaction(sequence, row)?;
+            let kept: Remainder = serde_json::from_str(&summary).map_err(|why| unreadable(&why))?;
+            let summary = Box::new(kept.with(key.clone(), version, time()?));
+            // It was judged when it was written.
+            let expect = Expect::Absent;
+            Matter::Step {
+                key,
+                expect,
+                summary,
+            }
+        }
+        entry::BOUND => Matter::Bound {
+            derived: transaction(sequence, row)?,
+        },
+        entry::KEPT | entry::UNMATCHED => {
+            let reading: Reading =
+                serde_json::from_str(&summary).map_err(|why| unreadable(&why))?;
+            let waiting = Waiting {
+                received_at: time()?,
+                references: reading.references,
             };
-            (name, WRITTEN, entry::UNMATCHED)
+            let event = EventName::new(text(row, 2)?, text(row, 3)?);
+            Matter::Kept { event, waiting }
         }
+        entry::RELEASED => Matter::Released(EventName::new(text(row, 2)?, text(row, 3)?)),
+        entry::EXPIRED => Matter::Expired(time()?),
+        entry::NOTED => Matter::Noted(text(row, 3)?.into()),
+        entry::FORGOTTEN => Matter::Forgotten(text(row, 3)?.into()),
         entry::STARTED => return Ok(None),
-        other => {
-            return Err(FoldError::Inconsistent(format!(
-                "row {sequence} is of the unknown kind {other:?}"
-            )));
-        }
+        other => return Err(unreadable(&format!("it is of the unknown kind {other:?}"))),
     };
     Ok(Some(Entry {
-        name,
-        rule,
-        kind,
-        version: natural(row.get(4)?),
-        at: row.get(5)?,
-        summary: row.get(6)?,
-        shown: None,
-        records: row.get(7)?,
+        matter,
+        version,
+        at,
+        summary,
+        records,
     }))
 }
 
-/// A step's summary from its row.
-fn summary_of(key: &Key, version: u64, at: &str, kept: &str) -> Result<Summary, FoldError> {
-    let unreadable = |why: &dyn std::fmt::Display| {
-        FoldError::Inconsistent(format!("the summary of {key} can't be read: {why}"))
-    };
-    let kept: Kept = serde_json::from_str(kept).map_err(|why| unreadable(&why))?;
-    let changed_at = at.parse().map_err(|why| unreadable(&why))?;
-    Ok(kept.with(key.clone(), version, changed_at))
+fn text<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a str> {
+    Ok(row.get_ref(column)?.as_str()?)
 }
 
-fn transaction(sequence: u64, row: &Row<'_>) -> Result<Name, FoldError> {
-    key(row.get_ref(2)?.as_str(), row.get_ref(3)?.as_str())
-        .map(Name::Transaction)
-        .ok_or_else(|| FoldError::Inconsistent(format!("row {sequence} names nobody")))
-}
-
-type Text<'a> = rusqlite::types::FromSqlResult<&'a str>;
-
-fn key(app: Text<'_>, id: Text<'_>) -> Option<Key> {
-    Some(Key {
-        app: AppId::parse(app.ok()?).ok()?,
-        id: TransactionId(Uuid::try_parse(id.ok()?).ok()?),
+fn transaction(sequence: u64, row: &Row<'_>) -> Result<Key, FoldError> {
+    let nobody = || FoldError::Inconsistent(format!("row {sequence} names nobody"));
+    Ok(Key {
+        app: AppId::parse(text(row, 2)?).map_err(|_| nobody())?,
+        id: TransactionId(Uuid::try_parse(text(row, 3)?).map_err(|_| nobody())?),
     })
 }
 

@@ -6,21 +6,31 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::MAX_UNMATCHED_PER_PROVIDER;
 use super::bindings;
-use super::entry::{Entry, Name, Pending, Rule};
+use super::desk::Desk;
+use super::entry::{Entry, Matter, Pending};
 use super::filter::Filter;
 use super::schema::natural;
 use super::shared::Shared;
 use crate::ports::{AppendError, Expect};
+use crate::transaction::Key;
 
 /// What to do with a row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
     Write,
-    /// It has been written before, or is being written in this batch.
+    /// Written, and answered with how many rows of the inbox it removes.
+    Sweep(u64),
+    /// It says what is so already, or will be with this batch.
     Known,
     Refuse(AppendError),
+}
+
+impl Verdict {
+    /// Whether the row goes into the log.
+    pub(super) fn is_written(&self) -> bool {
+        matches!(self, Self::Write | Self::Sweep(_))
+    }
 }
 
 /// Belongs to the writer thread: there is no other writer whose rows it could miss.
@@ -30,23 +40,19 @@ pub(super) struct Judge {
     archive: Connection,
     /// What the archive surely lacks; `None` if that is not known.
     filter: Option<Filter>,
-    /// Unmatched webhooks kept, by provider.
-    kept: HashMap<Arc<str>, u64>,
+    /// For what is no transaction's.
+    desk: Desk,
 }
 
 impl Judge {
     pub(super) fn new(shared: Arc<Shared>, archive: Connection) -> rusqlite::Result<Self> {
-        let kept = archive
-            .prepare("SELECT provider, count(*) FROM inbox GROUP BY provider")?
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
-            .map(|row| row.map(|(provider, count)| (provider.into(), natural(count))))
-            .collect::<Result<_, _>>()?;
         let filter = Filter::over(&archive)?;
+        let desk = Desk::over(&shared.beside.inbox(), &shared.beside.notes());
         Ok(Self {
             shared,
             archive,
             filter,
-            kept,
+            desk,
         })
     }
 
@@ -55,30 +61,34 @@ impl Judge {
     /// # Errors
     /// When no view of the archive can be had; single rows that can't be looked up are refused.
     pub(super) fn judge(&mut self, batch: &[Pending]) -> rusqlite::Result<Vec<Verdict>> {
-        let names = batch.iter().map(|pending| &pending.entry.name);
+        let keys = batch.iter().map(|pending| pending.entry.key());
         // Before the archive is asked: a name leaves the tail only when the archive has it.
-        let tail = self.shared.unfolded(names);
+        let tail = self.shared.unfolded(keys);
         // One view for the batch: taking and leaving one costs as much as the look itself.
         self.archive.prepare_cached("BEGIN")?.execute([])?;
         let mut batch_so_far = HashMap::with_capacity(batch.len());
         let mut verdicts = Vec::with_capacity(batch.len());
         for (Pending { entry, .. }, in_tail) in batch.iter().zip(tail) {
-            let known = match batch_so_far.get(&entry.name) {
+            let Some(key) = entry.key() else {
+                verdicts.push(self.desk.judge(&entry.matter));
+                continue;
+            };
+            let known = match batch_so_far.get(key) {
                 Some(&version) => Ok(Some(version)),
                 None => match in_tail {
                     Some(row) => Ok(Some(row.version)),
-                    None => self.archived(&entry.name),
+                    None => self.archived(key),
                 },
             };
             let verdict = match known {
-                Ok(version) => self.apply_rule(entry, version),
+                Ok(version) => apply_rule(entry, version),
                 Err(error) => Verdict::Refuse(AppendError::Unavailable(format!(
                     "archive.db can't be read: {error}"
                 ))),
             };
             if verdict == Verdict::Write {
-                self.remember(entry);
-                batch_so_far.insert(&entry.name, entry.version);
+                self.remember(entry, key);
+                batch_so_far.insert(key, entry.version);
             }
             verdicts.push(verdict);
         }
@@ -86,41 +96,12 @@ impl Judge {
         Ok(verdicts)
     }
 
-    fn apply_rule(&mut self, entry: &Entry, known: Option<u64>) -> Verdict {
-        match (entry.rule, known) {
-            (Rule::Expects(Expect::Absent), None) => Verdict::Write,
-            (Rule::Expects(Expect::Absent), Some(_)) => Verdict::Refuse(AppendError::Exists),
-            (Rule::Expects(Expect::Version(expected)), Some(version)) if version == expected => {
-                Verdict::Write
-            }
-            (Rule::Expects(Expect::Version(_)), _) => Verdict::Refuse(AppendError::VersionConflict),
-            (Rule::Once, Some(_)) => Verdict::Known,
-            (Rule::Once, None) => self.take_place(&entry.name),
-        }
-    }
-
-    /// Counts one more unmatched webhook, if its provider has room. A batch that fails to commit ends
-    /// the journal, so the count needs no way back.
-    fn take_place(&mut self, name: &Name) -> Verdict {
-        let Name::Event { provider, .. } = name else {
-            return Verdict::Write;
-        };
-        let kept = self.kept.entry(Arc::clone(provider)).or_default();
-        if *kept >= MAX_UNMATCHED_PER_PROVIDER {
-            return Verdict::Refuse(AppendError::Unavailable(format!(
-                "{MAX_UNMATCHED_PER_PROVIDER} unmatched webhooks of {provider:?} are kept already"
-            )));
-        }
-        *kept += 1;
-        Verdict::Write
-    }
-
     /// Keeps the filter whole. A key whose commit then fails costs a look in vain, no more.
-    fn remember(&mut self, entry: &Entry) {
-        if entry.rule != Rule::Expects(Expect::Absent) {
+    fn remember(&mut self, entry: &Entry, key: &Key) {
+        if !entry.begins() {
             return;
         }
-        if let (Name::Transaction(key), Some(filter)) = (&entry.name, &mut self.filter) {
+        if let Some(filter) = &mut self.filter {
             filter.add(key);
         }
         if self.filter.as_ref().is_some_and(Filter::is_full) {
@@ -128,34 +109,43 @@ impl Judge {
         }
     }
 
-    fn archived(&self, name: &Name) -> rusqlite::Result<Option<u64>> {
-        match name {
-            Name::Transaction(key) => {
-                if self
-                    .filter
-                    .as_ref()
-                    .is_some_and(|filter| !filter.may_hold(key))
-                {
-                    return Ok(None);
-                }
-                if self.shared.any_bound() && bindings::is_bound(&self.archive, key)? {
-                    // A step that expects it absent is refused; one that expects a version can't be.
-                    return Ok(Some(0));
-                }
-                let mut buffer = uuid::Uuid::encode_buffer();
-                let id: &str = key.id.0.hyphenated().encode_lower(&mut buffer);
-                self.archive
-                    .prepare_cached("SELECT version FROM transactions WHERE id = ?1 AND app = ?2")?
-                    .query_row((id, key.app.as_str()), |row| row.get(0))
-                    .optional()
-                    .map(|version| version.map(natural))
-            }
-            Name::Event { provider, event_id } => self
-                .archive
-                .prepare_cached("SELECT 1 FROM inbox WHERE provider = ?1 AND event_id = ?2")?
-                .query_row((&**provider, &**event_id), |row| row.get(0))
-                .optional()
-                .map(|found| found.map(natural)),
+    fn archived(&self, key: &Key) -> rusqlite::Result<Option<u64>> {
+        if self
+            .filter
+            .as_ref()
+            .is_some_and(|filter| !filter.may_hold(key))
+        {
+            return Ok(None);
         }
+        if self.shared.any_bound() && bindings::is_bound(&self.archive, key)? {
+            // A step that expects it absent is refused; one that expects a version can't be.
+            return Ok(Some(0));
+        }
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let id: &str = key.id.0.hyphenated().encode_lower(&mut buffer);
+        self.archive
+            .prepare_cached("SELECT version FROM transactions WHERE id = ?1 AND app = ?2")?
+            .query_row((id, key.app.as_str()), |row| row.get(0))
+            .optional()
+            .map(|version| version.map(natural))
+    }
+}
+
+fn apply_rule(entry: &Entry, known: Option<u64>) -> Verdict {
+    let expect = match &entry.matter {
+        Matter::Step { expect, .. } => *expect,
+        // A key's name is taken as an acceptance takes it; the others have no such name.
+        Matter::Bound { .. }
+        | Matter::Kept { .. }
+        | Matter::Released(_)
+        | Matter::Expired(_)
+        | Matter::Noted(_)
+        | Matter::Forgotten(_) => Expect::Absent,
+    };
+    match (expect, known) {
+        (Expect::Absent, None) => Verdict::Write,
+        (Expect::Absent, Some(_)) => Verdict::Refuse(AppendError::Exists),
+        (Expect::Version(expected), Some(version)) if version == expected => Verdict::Write,
+        (Expect::Version(_), _) => Verdict::Refuse(AppendError::VersionConflict),
     }
 }

@@ -85,7 +85,7 @@ impl Keeper {
                 None => Group::of_log(&self.log, folded, committed)?,
             };
             let done = fold_group(&self.archive, group)?;
-            self.shared.publish_fold(&done.names, done.through);
+            self.shared.publish_fold(&done);
         }
         Ok(self.bound_archive_wal()?)
     }

@@ -17,20 +17,26 @@
 //! - A restart folds what is left of the log and then commits a `started` row, before it serves.
 //! - Operators can read both files with `sqlite3` while teller runs.
 
+mod beside;
 mod bindings;
 mod checkpoint;
+mod desk;
 mod disk;
 mod entry;
 mod files;
 mod filter;
 mod fold;
 mod group;
+mod inbox;
 mod judge;
 mod keeper;
+mod migrate;
+mod notes;
 mod open;
 mod port;
 mod queries;
 mod reader;
+mod references;
 mod schema;
 mod shared;
 mod writer;
@@ -50,6 +56,7 @@ use tokio::sync::watch;
 
 pub use open::OpenError;
 
+use self::beside::Beside;
 use self::checkpoint::{Checkpointer, WalBound};
 use self::entry::{Answer, Entry, Pending};
 use self::fold::FoldError;
@@ -61,7 +68,7 @@ use self::reader::Readers;
 use self::schema::{ARCHIVE, JOURNAL};
 use self::shared::Shared;
 use self::writer::{Message, Writer};
-use crate::ports::{AppendError, Expect, JournalError};
+use crate::ports::{AppendError, JournalError};
 
 /// Appends that wait for the writer, at most: sixteen full commits, a few tens of milliseconds.
 const WAITING_APPENDS: usize = 16 * 1024;
@@ -178,7 +185,8 @@ impl EmbeddedJournal {
                 .map_err(in_journal)?;
         }
 
-        let shared = Shared::new(max_unfolded, last, trimmed, knobs.folds_paused);
+        let beside = Beside::over(&archive).map_err(in_archive)?;
+        let shared = Shared::new(max_unfolded, last, trimmed, knobs.folds_paused, beside);
         let shared = Arc::new(shared);
         if bindings::any(&archive).map_err(in_archive)? {
             shared.will_bind();
@@ -322,9 +330,8 @@ impl EmbeddedJournal {
         if self.shared.closed.load(Ordering::Acquire) {
             return Some(CLOSED.to_owned());
         }
-        let begins = entry.rule == entry::Rule::Expects(Expect::Absent);
         let lag = self.shared.lag();
-        (begins && lag >= self.shared.max_unfolded)
+        (entry.begins() && lag >= self.shared.max_unfolded)
             .then(|| format!("{lag} records wait to be folded into the archive"))
     }
 }

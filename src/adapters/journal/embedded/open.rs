@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::files::{self, beside};
+use super::migrate::{self, ARCHIVE_STEPS, JOURNAL_STEPS};
 use super::schema::{self, ARCHIVE, FORMAT, JOURNAL};
 
 /// Why a store was not opened. The files are as they were.
@@ -183,8 +184,14 @@ pub(super) fn open(dir: &Path) -> Result<Store, OpenError> {
     let journal = untouched(&journal_path)?;
     let archive = untouched(&archive_path)?;
     let standing = compare(dir, &journal, &archive)?;
-    adopt(&journal).map_err(|source| OpenError::sqlite(&journal_path, source))?;
-    adopt(&archive).map_err(|source| OpenError::sqlite(&archive_path, source))?;
+    for (file, path, steps) in [
+        (&journal, &journal_path, &JOURNAL_STEPS),
+        (&archive, &archive_path, &ARCHIVE_STEPS),
+    ] {
+        adopt(file)
+            .and_then(|()| migrate::upgrade(file, steps))
+            .map_err(|source| OpenError::sqlite(path, source))?;
+    }
     Ok(Store {
         lock,
         journal,

@@ -1,19 +1,21 @@
 //! The journal as the actors see it: the port, answered by the threads.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::entry::{Answer, Entry, Name};
+use super::super::{MAX_LIST_ROWS, finds};
+use super::entry::{Answer, Entry, EventName};
 use super::shared::Shared;
-use super::{CLOSED, EmbeddedJournal, bindings, queries};
+use super::{CLOSED, EmbeddedJournal, bindings, inbox, queries, references};
 use crate::ports::{
-    Append, AppendError, Binding, Committed, Journal, JournalError, JournalHealth, ListQuery,
-    OpenPage, Page, Promise, Unmatched,
+    Append, AppendError, Binding, Committed, InboxPage, InboxQuery, Journal, JournalError,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
 };
-use crate::transaction::{Key, Record, TransactionId};
+use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
 /// How long a load waits for the fold that it needs. A fold takes a fraction of a second; this is
 /// for a disk that has stopped.
@@ -21,18 +23,14 @@ pub(super) const FOLD_WAIT: Duration = Duration::from_secs(30);
 
 impl Journal for EmbeddedJournal {
     fn append(&self, append: Append) -> Promise<Result<Committed, AppendError>> {
-        let (answer, answered) = oneshot::channel();
-        match Entry::of_step(append) {
-            Ok(entry) => self.submit(entry, Answer::Step(answer)),
-            Err(error) => Answer::Step(answer).settle(Err(error)),
-        }
-        Box::pin(async move { answered.await.unwrap_or_else(|_| Err(cut_off())) })
+        self.write(Entry::of_step(append), Answer::Step)
     }
 
     fn load(&self, key: &Key) -> Promise<Result<Option<Vec<Record>>, JournalError>> {
         let key = key.clone();
-        let name = Name::Transaction(key.clone());
-        self.read_folded(&name, move |archive| queries::history(archive, &key))
+        self.read_folded(self.unfolded(&key), move |archive| {
+            queries::history(archive, &key)
+        })
     }
 
     fn open(&self, after: u64, limit: usize) -> Promise<Result<OpenPage, JournalError>> {
@@ -48,25 +46,81 @@ impl Journal for EmbeddedJournal {
     }
 
     fn bind(&self, binding: Binding) -> Promise<Result<(), AppendError>> {
-        let (answer, answered) = oneshot::channel();
         self.shared.will_bind();
-        self.submit(Entry::of_binding(binding), Answer::Event(answer));
-        Box::pin(async move { answered.await.unwrap_or_else(|_| Err(cut_off())) })
+        self.write(Ok(Entry::of_binding(binding)), Answer::Done)
     }
 
     fn bound_to(&self, derived: &Key) -> Promise<Result<Option<TransactionId>, JournalError>> {
         if !self.shared.any_bound() {
-            return Box::pin(std::future::ready(Ok(None)));
+            return Box::pin(ready(Ok(None)));
         }
         let derived = derived.clone();
-        let name = Name::Transaction(derived.clone());
-        self.read_folded(&name, move |archive| bindings::bound_to(archive, &derived))
+        self.read_folded(self.unfolded(&derived), move |archive| {
+            bindings::bound_to(archive, &derived)
+        })
     }
 
-    fn keep_unmatched(&self, webhook: Unmatched) -> Promise<Result<(), AppendError>> {
-        let (answer, answered) = oneshot::channel();
-        self.submit(Entry::of_event(webhook), Answer::Event(answer));
-        Box::pin(async move { answered.await.unwrap_or_else(|_| Err(cut_off())) })
+    fn keep(&self, kept: Kept) -> Promise<Result<(), AppendError>> {
+        self.write(Entry::of_kept(kept), Answer::Done)
+    }
+
+    fn referred(
+        &self,
+        provider: &str,
+        reference: &str,
+    ) -> Promise<Result<Option<Key>, JournalError>> {
+        if !finds(reference) {
+            return Box::pin(ready(Ok(None)));
+        }
+        // Before the archive is asked: a reference leaves the tail only when the archive has it.
+        let in_tail = self.shared.beside.references().owner(provider, reference);
+        let (provider, reference) = (provider.to_owned(), reference.to_owned());
+        self.read(move |archive| {
+            let archived =
+                references::owner(archive, &provider, &reference).map_err(queries::sqlite)?;
+            Ok(archived.or(in_tail))
+        })
+    }
+
+    fn kept_for(
+        &self,
+        provider: &str,
+        reference: &str,
+    ) -> Promise<Result<Vec<Kept>, JournalError>> {
+        let positions = self.shared.beside.inbox().kept_for(provider, reference);
+        self.read_kept(positions)
+    }
+
+    fn release(&self, provider: &str, event_id: &str) -> Promise<Result<(), AppendError>> {
+        let event = EventName::new(provider, event_id);
+        self.write(Ok(Entry::of_release(event, self.now())), Answer::Done)
+    }
+
+    fn inbox(&self, query: InboxQuery) -> Promise<Result<InboxPage, JournalError>> {
+        let limit = query.limit.clamp(1, MAX_LIST_ROWS);
+        let provider = query.provider.as_deref();
+        let (positions, next, total) =
+            self.shared
+                .beside
+                .inbox()
+                .page(provider, query.cursor, limit);
+        let rows = self.read_kept(positions);
+        Box::pin(async move {
+            let rows = rows.await?;
+            Ok(InboxPage { rows, next, total })
+        })
+    }
+
+    fn expire_kept(&self, before: Timestamp) -> Promise<Result<u64, AppendError>> {
+        self.write(Ok(Entry::of_expiry(before)), Answer::Count)
+    }
+
+    fn note(&self, name: &str, value: Option<String>) -> Promise<Result<(), AppendError>> {
+        self.write(Entry::of_note(name, value, self.now()), Answer::Done)
+    }
+
+    fn noted(&self, prefix: &str) -> Promise<Result<Vec<(String, String)>, JournalError>> {
+        Box::pin(ready(Ok(self.shared.beside.notes().of(prefix))))
     }
 
     fn folded_through(&self) -> u64 {
@@ -89,19 +143,50 @@ impl Journal for EmbeddedJournal {
 }
 
 impl EmbeddedJournal {
-    /// Reads once the archive has everything that was committed for `name`.
+    /// Hands a row to the writer.
+    fn write<T: Send + 'static>(
+        &self,
+        entry: Result<Entry, AppendError>,
+        kind: fn(oneshot::Sender<Result<T, AppendError>>) -> Answer,
+    ) -> Promise<Result<T, AppendError>> {
+        let (answer, answered) = oneshot::channel();
+        match entry {
+            Ok(entry) => self.submit(entry, kind(answer)),
+            Err(error) => kind(answer).settle(Err(error)),
+        }
+        Box::pin(async move { answered.await.unwrap_or_else(|_| Err(cut_off())) })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now().wall
+    }
+
+    /// The last row of a name in the tail.
+    fn unfolded(&self, key: &Key) -> Option<u64> {
+        let row = self.shared.unfolded(std::iter::once(Some(key)));
+        row.into_iter().flatten().next().map(|row| row.sequence)
+    }
+
+    /// What is kept at these positions, in their order.
+    fn read_kept(&self, positions: Vec<u64>) -> Promise<Result<Vec<Kept>, JournalError>> {
+        let Some(last) = positions.iter().max().copied() else {
+            return Box::pin(ready(Ok(Vec::new())));
+        };
+        let unfolded = Some(last).filter(|last| *last > self.shared.folded());
+        self.read_folded(unfolded, move |archive| inbox::read(archive, &positions))
+    }
+
+    /// Reads once the archive has everything up to a row, if there is one to wait for.
     fn read_folded<T: Send + 'static>(
         &self,
-        name: &Name,
+        through: Option<u64>,
         query: impl FnOnce(&rusqlite::Connection) -> Result<T, JournalError> + Send + 'static,
     ) -> Promise<Result<T, JournalError>> {
-        let unfolded = self.shared.unfolded(std::iter::once(name));
-        let unfolded = unfolded.into_iter().flatten().next();
         let shared = Arc::clone(&self.shared);
         let read = self.read(query);
         Box::pin(async move {
-            if let Some(row) = unfolded {
-                wait_for_fold(&shared, row.sequence).await?;
+            if let Some(sequence) = through {
+                wait_for_fold(&shared, sequence).await?;
             }
             read.await
         })

@@ -112,11 +112,12 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         attempts: row.get(10)?,
         open: row.get(11)?,
         needs_review: row.get(12)?,
+        references: Vec::new(),
     })
 }
 
 /// A column's text, read by `parse`.
-fn parsed<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+pub(super) fn parsed<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     row: &Row<'_>,
     column: usize,
     parse: impl FnOnce(&str) -> Result<T, E>,
@@ -139,6 +140,8 @@ pub(super) fn list_sql(query: &ListQuery) -> (String, Vec<Value>) {
         "needs_review"
     } else if rare {
         "status"
+    } else if query.app.is_some() {
+        "app"
     } else if query.provider.is_some() {
         "provider"
     } else {
@@ -206,6 +209,6 @@ fn page<T>(mut rows: Vec<(u64, T)>, limit: usize) -> (Vec<T>, Option<u64>) {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn sqlite(error: rusqlite::Error) -> JournalError {
+pub(super) fn sqlite(error: rusqlite::Error) -> JournalError {
     JournalError(format!("archive.db: {error}"))
 }

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-/// The format of both files. A release refuses newer ones by name.
-pub(super) const FORMAT: u32 = 1;
+/// The format of both files. A release refuses newer ones by name and brings older ones up to date.
+///
+/// - 1: an inbox for people.
+/// - 2: webhooks are kept to be claimed, references, notes; an index by app.
+pub(super) const FORMAT: u32 = 2;
 
 /// How long a connection waits for another one's lock: an operator's shell may hold one for a moment.
 const BUSY_FOR: Duration = Duration::from_secs(5);
@@ -29,15 +32,16 @@ pub(super) const JOURNAL: Database = Database {
         CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE log (
             seq     INTEGER PRIMARY KEY,  -- assigned by teller, without gaps, never used twice
-            kind    TEXT NOT NULL,        -- 'step', 'bound' (idempotency key), 'unmatched' (webhook),
-                                          -- 'started' (of a process)
-            app     TEXT NOT NULL,        -- of an unmatched webhook: its provider
-            id      TEXT NOT NULL,        -- of an unmatched webhook: its event id
+            kind    TEXT NOT NULL,        -- 'step', 'bound' (idempotency key), 'kept' and 'released'
+                                          -- (webhook; 'unmatched' in format 1), 'expired' (webhooks
+                                          -- before this time), 'noted', 'forgotten', 'started'
+            app     TEXT NOT NULL,        -- of a webhook: its provider
+            id      TEXT NOT NULL,        -- of a webhook: its event id; of a note: its name
             version INTEGER NOT NULL,     -- of the transaction after this step
             at      TEXT NOT NULL,
             summary TEXT NOT NULL,        -- JSON
-            records TEXT NOT NULL         -- JSON Lines, a record each; an unmatched webhook's body;
-                                          -- the id that a key is bound to
+            records TEXT NOT NULL         -- JSON Lines, a record each; a webhook's body; a note's
+                                          -- value; the id that a key is bound to
         ) STRICT;
         INSERT INTO meta VALUES ('trimmed_through', 0);
     ",
@@ -76,20 +80,36 @@ pub(super) const ARCHIVE: Database = Database {
         CREATE INDEX transactions_by_status ON transactions (status);
         -- What went to this provider?
         CREATE INDEX transactions_by_provider ON transactions (provider);
-        CREATE TABLE inbox (
-            position    INTEGER PRIMARY KEY,   -- the log's seq of its arrival
-            provider    TEXT NOT NULL,
-            event_id    TEXT NOT NULL,
-            received_at TEXT NOT NULL,
-            body        TEXT NOT NULL,
-            UNIQUE (provider, event_id)
-        ) STRICT;
+        -- What has this app?
+        CREATE INDEX transactions_by_app ON transactions (app);
         CREATE TABLE bindings (
             id       TEXT NOT NULL,            -- what an idempotency key alone would have named
             app      TEXT NOT NULL,
             bound_to TEXT NOT NULL,            -- the id that came with the key
             position INTEGER NOT NULL,
             PRIMARY KEY (id, app)
+        ) STRICT, WITHOUT ROWID;
+        -- Webhooks that wait for their transaction or for a person.
+        CREATE TABLE inbox (
+            position    INTEGER PRIMARY KEY,   -- the log's seq of its arrival
+            provider    TEXT NOT NULL,
+            event_id    TEXT NOT NULL,
+            received_at TEXT NOT NULL,
+            reading     TEXT NOT NULL,         -- JSON: references, attempt, report
+            body        TEXT NOT NULL,
+            UNIQUE (provider, event_id)
+        ) STRICT;
+        -- Which transaction has this reference of its provider's?
+        CREATE TABLE provider_references (
+            provider  TEXT NOT NULL,
+            reference TEXT NOT NULL,
+            app       TEXT NOT NULL,
+            id        TEXT NOT NULL,
+            PRIMARY KEY (provider, reference)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE notes (
+            name  TEXT PRIMARY KEY,
+            value TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
         INSERT INTO meta VALUES ('folded_through', 0);
     ",

@@ -10,7 +10,7 @@
 //!      └─ no longer in journal.db
 //! ```
 //!
-//! The tail holds every name with a row in `folded+1 ..= committed`. A name enters it before
+//! The tail holds every transaction's name with a row in `folded+1 ..= committed`. A name enters it before
 //! `committed` moves and leaves it after `folded` has moved, so whoever misses a name in the tail
 //! finds it in the archive.
 
@@ -21,10 +21,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::entry::{Entry, Name};
-use super::fold::GROUP_ROWS;
+use super::beside::Beside;
+use super::entry::Entry;
+use super::fold::{Folded, GROUP_ROWS};
 use crate::clock::Clock;
-use crate::transaction::Timestamp;
+use crate::transaction::{Key, Timestamp};
 
 /// Log rows that make a fold worth while at once.
 pub(super) const FOLD_AT_ROWS: u64 = 100_000;
@@ -39,7 +40,7 @@ pub(super) const FOLD_AFTER: Duration = Duration::from_millis(300);
 /// Bytes of rows that may wait for the keeper in memory: one large group and what comes meanwhile.
 const HANDOVER_BYTES: usize = 128 << 20;
 /// Names dropped from the tail under one lock: some ten microseconds that the writer may wait.
-const PRUNE_NAMES: usize = 512;
+pub(super) const PRUNE_NAMES: usize = 512;
 
 /// A name's newest row in the tail.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +92,8 @@ pub(super) struct Shared {
     /// Milliseconds since the Unix epoch.
     folded_at: AtomicI64,
     trimmed: AtomicU64,
-    tail: Mutex<HashMap<Name, Unfolded>>,
+    tail: Mutex<HashMap<Key, Unfolded>>,
+    pub(super) beside: Beside,
     handover: Mutex<Handover>,
     failed: AtomicBool,
     failure: watch::Sender<Option<String>>,
@@ -110,12 +112,18 @@ pub(super) struct Shared {
 
 /// A poisoned lock guards a map or a few flags that are whole after every statement: go on. That the
 /// other thread panicked is reported by [`Sentinel`].
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    pub(super) fn new(max_unfolded: u64, committed: u64, trimmed: u64, paused: bool) -> Self {
+    pub(super) fn new(
+        max_unfolded: u64,
+        committed: u64,
+        trimmed: u64,
+        paused: bool,
+        beside: Beside,
+    ) -> Self {
         let clock = Clock::system();
         Self {
             clock,
@@ -126,6 +134,7 @@ impl Shared {
             folded_at: AtomicI64::new(clock.now().wall.as_millis()),
             trimmed: AtomicU64::new(trimmed),
             tail: Mutex::default(),
+            beside,
             handover: Mutex::default(),
             failed: AtomicBool::new(false),
             failure: watch::Sender::new(None),
@@ -182,22 +191,27 @@ impl Shared {
 
     // ---- tail ------------------------------------------------------------------------------------
 
-    /// The tail's entry of each name, under one lock.
+    /// The tail's entry of each name, under one lock; none of what has no such name.
     pub(super) fn unfolded<'a>(
         &self,
-        names: impl Iterator<Item = &'a Name>,
+        keys: impl Iterator<Item = Option<&'a Key>>,
     ) -> Vec<Option<Unfolded>> {
         let tail = locked(&self.tail);
-        names.map(|name| tail.get(name).copied()).collect()
+        keys.map(|key| tail.get(key?).copied()).collect()
     }
 
     /// Makes a committed batch known, in the order that the module's header promises.
-    pub(super) fn publish_commit(
+    pub(super) fn publish_commit<'a>(
         &self,
-        written: impl Iterator<Item = (Name, Unfolded)>,
+        written: impl Iterator<Item = (&'a Entry, u64)> + Clone,
         through: u64,
     ) {
-        locked(&self.tail).extend(written);
+        let keyed = written.clone().filter_map(|(entry, sequence)| {
+            let version = entry.version;
+            Some((entry.key()?.clone(), Unfolded { version, sequence }))
+        });
+        locked(&self.tail).extend(keyed);
+        written.for_each(|(entry, sequence)| self.beside.publish(entry, sequence));
         let folded = self.folded();
         let before = self.committed.swap(through, Ordering::AcqRel);
         let (before, after) = (before.saturating_sub(folded), through - folded);
@@ -208,18 +222,20 @@ impl Shared {
     }
 
     /// Makes a committed fold known, in the order that the module's header promises.
-    pub(super) fn publish_fold(&self, names: &[Name], through: u64) {
+    pub(super) fn publish_fold(&self, done: &Folded) {
+        let through = done.through;
         let now = self.clock.now().wall.as_millis();
         self.folded_at.store(now, Ordering::Release);
         self.folded.store(through, Ordering::Release);
-        for some in names.chunks(PRUNE_NAMES) {
+        for some in done.keys.chunks(PRUNE_NAMES) {
             let mut tail = locked(&self.tail);
-            for name in some {
-                if tail.get(name).is_some_and(|row| row.sequence <= through) {
-                    tail.remove(name);
+            for key in some {
+                if tail.get(key).is_some_and(|row| row.sequence <= through) {
+                    tail.remove(key);
                 }
             }
         }
+        self.beside.prune(&done.references, through);
         self.folded_watch.send_replace(through);
     }
 

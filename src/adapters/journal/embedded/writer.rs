@@ -14,10 +14,10 @@ use rusqlite::{Connection, Statement};
 use uuid::Uuid;
 
 use super::checkpoint::WalBound;
-use super::entry::{Entry, Name, Pending, STARTED};
+use super::entry::{Entry, Pending, STARTED};
 use super::judge::{Judge, Verdict};
 use super::schema::{self, integer};
-use super::shared::{Sentinel, Shared, Unfolded};
+use super::shared::{Sentinel, Shared};
 use crate::ports::AppendError;
 
 /// Rows in one commit, at most: beyond this an fsync costs next to nothing per row.
@@ -122,19 +122,11 @@ impl Writer {
     /// Writes the batch and answers it. On an error nothing has been answered.
     fn commit(&mut self, batch: &mut Vec<Pending>) -> rusqlite::Result<()> {
         let verdicts = self.judge.judge(batch)?;
-        let rows = verdicts.iter().filter(|&v| *v == Verdict::Write).count() as u64;
+        let rows = verdicts.iter().filter(|one| one.is_written()).count() as u64;
         if rows > 0 {
             self.write(batch, &verdicts)?;
             let through = self.next + rows - 1;
-            let written = batch
-                .iter()
-                .zip(&verdicts)
-                .filter(|(_, verdict)| **verdict == Verdict::Write)
-                .zip(self.next..)
-                .map(|((Pending { entry, .. }, _), sequence)| {
-                    let version = entry.version;
-                    (entry.name.clone(), Unfolded { version, sequence })
-                });
+            let written = written(batch, &verdicts).zip(self.next..);
             self.shared.publish_commit(written, through);
             self.count(rows);
         }
@@ -147,6 +139,11 @@ impl Writer {
                     next += 1;
                     Ok(next - 1)
                 }
+                Verdict::Sweep(removed) => {
+                    written.push(entry);
+                    next += 1;
+                    Ok(removed)
+                }
                 Verdict::Known => Ok(0),
                 Verdict::Refuse(error) => Err(error),
             });
@@ -157,13 +154,9 @@ impl Writer {
     }
 
     fn write(&self, batch: &[Pending], verdicts: &[Verdict]) -> rusqlite::Result<()> {
-        let accepted = batch
-            .iter()
-            .zip(verdicts)
-            .filter(|(_, verdict)| **verdict == Verdict::Write);
         self.log.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut statement = self.log.prepare_cached(INSERT)?;
-        for ((Pending { entry, .. }, _), sequence) in accepted.zip(self.next..) {
+        for (entry, sequence) in written(batch, verdicts).zip(self.next..) {
             insert(&mut statement, sequence, entry)?;
         }
         // In a transaction that is synced anyway.
@@ -204,6 +197,15 @@ impl Writer {
     }
 }
 
+/// The rows of a batch that go into the log.
+fn written<'a>(
+    batch: &'a [Pending],
+    verdicts: &'a [Verdict],
+) -> impl Iterator<Item = &'a Entry> + Clone {
+    let judged = batch.iter().zip(verdicts);
+    judged.filter_map(|(pending, verdict)| verdict.is_written().then_some(&pending.entry))
+}
+
 fn refuse(batch: &mut Vec<Pending>, reason: &str) {
     for Pending { answer, .. } in batch.drain(..) {
         answer.settle(Err(AppendError::Unavailable(reason.to_owned())));
@@ -212,16 +214,10 @@ fn refuse(batch: &mut Vec<Pending>, reason: &str) {
 
 fn insert(statement: &mut Statement<'_>, sequence: u64, entry: &Entry) -> rusqlite::Result<()> {
     let mut buffer = Uuid::encode_buffer();
-    let (app, id): (_, &str) = match &entry.name {
-        Name::Transaction(key) => (
-            key.app.as_str(),
-            key.id.0.hyphenated().encode_lower(&mut buffer),
-        ),
-        Name::Event { provider, event_id } => (provider, event_id),
-    };
+    let (kind, app, id) = entry.columns(&mut buffer);
     statement.execute((
         integer(sequence),
-        entry.kind,
+        kind,
         app,
         id,
         integer(entry.version),

@@ -246,7 +246,14 @@ async fn each_list_goes_by_its_index() {
                 app: some(),
                 ..all()
             },
-            "transactions_by_status",
+            "transactions_by_app",
+        ),
+        (
+            ListQuery {
+                app: some(),
+                ..all()
+            },
+            "transactions_by_app",
         ),
         (
             ListQuery {
@@ -254,7 +261,7 @@ async fn each_list_goes_by_its_index() {
                 provider: some(),
                 ..all()
             },
-            "transactions_by_provider",
+            "transactions_by_app",
         ),
         (
             ListQuery {

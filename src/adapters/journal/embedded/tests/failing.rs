@@ -37,7 +37,7 @@ async fn a_failed_write_stops_the_journal_and_acknowledges_nothing() {
         journal.append(later).await,
         Err(AppendError::Unavailable(reason))
     );
-    let webhook = journal.keep_unmatched(unmatched("bank", "a")).await;
+    let webhook = journal.keep(kept("bank", "a", &[])).await;
     assert!(matches!(webhook, Err(AppendError::Unavailable(_))));
     drop(journal);
 
@@ -129,7 +129,7 @@ async fn a_fold_that_lags_too_far_refuses_acceptances_only() {
             .await
             .expect("what was accepted goes on");
     }
-    let webhook = journal.keep_unmatched(unmatched("bank", "a")).await;
+    let webhook = journal.keep(kept("bank", "a", &[])).await;
     assert_eq!(webhook, Ok(()));
     assert_eq!(journal.health(), JournalHealth::Lagging(10));
 

@@ -5,7 +5,10 @@ mod asking;
 mod crashing;
 mod failing;
 mod folding;
+mod keeping;
 mod opening;
+mod racing;
+mod upgrading;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,10 +17,13 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
 
-use super::super::samples::{Life, key, unmatched};
+use super::super::samples::{Life, kept, key, wall};
 use super::schema::{ARCHIVE, Database, JOURNAL};
 use super::{EmbeddedJournal, Knobs, OpenError, Options};
-use crate::ports::{Append, AppendError, Committed, Expect, Journal, JournalHealth, ListQuery};
+use crate::ports::{
+    Append, AppendError, Committed, Expect, InboxQuery, Journal, JournalHealth, Kept, ListQuery,
+    Promise,
+};
 use crate::transaction::{Key, Record};
 
 fn open(dir: &Path) -> EmbeddedJournal {
@@ -54,21 +60,32 @@ async fn folded(journal: &EmbeddedJournal) {
         .expect("a fold");
 }
 
-/// Makes the writer commit all of `appends` in one batch: it is held at an earlier commit, of
-/// `plug`, until all of them wait. Every append is acknowledged.
+/// Makes the writer commit all of `appends` in one batch.
 async fn append_as_one_batch(
     dir: &Path,
     journal: &EmbeddedJournal,
     plug: Append,
     appends: Vec<Append>,
 ) -> Vec<Result<Committed, AppendError>> {
+    let write = || appends.into_iter().map(|one| journal.append(one)).collect();
+    as_one_batch(dir, journal, plug, write).await
+}
+
+/// Makes the writer commit all that `write` begins in one batch: it is held at an earlier commit, of
+/// `plug`, until all of it waits. Answered when all of it is.
+async fn as_one_batch<T>(
+    dir: &Path,
+    journal: &EmbeddedJournal,
+    plug: Append,
+    write: impl FnOnce() -> Vec<Promise<T>>,
+) -> Vec<T> {
     let holder = sqlite(dir, &JOURNAL);
     holder.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     let plugged = journal.append(plug);
     while journal.shared.queued_bytes.load(Ordering::Acquire) > 0 {
         tokio::task::yield_now().await;
     }
-    let promises: Vec<_> = appends.into_iter().map(|one| journal.append(one)).collect();
+    let promises = write();
     holder.execute_batch("ROLLBACK").expect("released");
     plugged.await.expect("written");
     let mut results = Vec::new();
