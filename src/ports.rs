@@ -7,9 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::transaction::{
-    Attempt, Intent, Key, Mono, Policy, Report, Request, TransactionId,
-};
+use crate::transaction::{Attempt, Intent, Key, Mono, Policy, Report, Request, TransactionId};
 
 pub use self::journal::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,

@@ -241,22 +241,23 @@ impl Problem {
         )
     }
 
+    pub(super) fn retired_provider(name: &str) -> Self {
+        let detail =
+            format!("the provider {name:?} is not used here any more; send no further webhooks");
+        Self::new(
+            StatusCode::GONE,
+            "retired_provider",
+            "This provider is retired",
+            detail,
+        )
+    }
+
     pub(super) fn several_providers() -> Self {
         let detail = "several providers are configured: use /webhooks/{provider}";
         Self::new(
             StatusCode::NOT_FOUND,
             "several_providers",
             "The webhook does not say whose it is",
-            detail,
-        )
-    }
-
-    pub(super) fn retired_provider(name: &str) -> Self {
-        let detail = format!("the provider {name:?} is not used any more");
-        Self::new(
-            StatusCode::GONE,
-            "retired_provider",
-            "This provider is retired",
             detail,
         )
     }

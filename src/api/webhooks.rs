@@ -33,7 +33,7 @@ pub(super) async fn receive(
         .house
         .providers
         .get(name)
-        .ok_or_else(|| Problem::unknown_provider(name))?;
+        .ok_or_else(|| doors.no_provider(name))?;
     let token = request.match_info().get("token");
     take(&doors, provider.as_ref(), token, &request, payload).await
 }
