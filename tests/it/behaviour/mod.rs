@@ -20,4 +20,5 @@ mod routing;
 mod streams;
 mod telling;
 mod webhooks;
+mod webhooks_hostile;
 mod webhooks_proof;
