@@ -205,6 +205,7 @@ impl Transaction {
             Fact::Notified {
                 told_version,
                 delivery,
+                ..
             } => {
                 if let Some(notice) = self
                     .notice
@@ -227,8 +228,15 @@ impl Transaction {
                 if outcome.is_some() {
                     self.conflict_open = false;
                 }
-                // Asking changes nothing about what was asked for; whatever else a person does, does.
-                self.acted_on |= command != Command::Inquire.as_str();
+                if command == Command::Redeliver.as_str()
+                    && let Some(notice) = &mut self.notice
+                {
+                    notice.delivery = Delivery::Open;
+                    notice.failures = 0;
+                }
+                // Asking and telling change nothing about the payment; whatever else a person does, does.
+                let harmless = [Command::Inquire, Command::Redeliver].map(Command::as_str);
+                self.acted_on |= !harmless.contains(&command.as_str());
             }
             Fact::AnswerLost { .. }
             | Fact::ReviewOpened { .. }

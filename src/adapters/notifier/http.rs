@@ -233,10 +233,13 @@ impl Inner {
     fn judge(&self, response: &Response) -> DeliveryResult {
         let status = response.status();
         if status.is_success() {
-            return DeliveryResult::Acknowledged;
+            return DeliveryResult::Acknowledged {
+                status: None,
+                took: None,
+            };
         }
         if status == StatusCode::GONE {
-            return DeliveryResult::Gone;
+            return DeliveryResult::Gone { took: None };
         }
         let waits = matches!(
             status,
@@ -253,6 +256,8 @@ impl Inner {
             retry_after: asked
                 .and_then(|value| read_retry_after(value, self.clock.now().wall))
                 .map(|wait| self.scale.duration(wait)),
+            status: None,
+            took: None,
         }
     }
 }
@@ -270,10 +275,7 @@ async fn drain(mut response: Response) {
 }
 
 fn failed(why: &str) -> DeliveryResult {
-    DeliveryResult::Failed {
-        why: why.to_owned(),
-        retry_after: None,
-    }
+    DeliveryResult::failed(why)
 }
 
 impl Notifier for HttpNotifier {

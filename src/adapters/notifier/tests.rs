@@ -127,7 +127,7 @@ async fn the_reference_app_is_told_in_its_own_form() {
     let notifier = reference_app(&server);
     for status in [Status::Completed, Status::Declined, Status::Failed] {
         let result = notifier.notify(notification(status)).await;
-        assert_eq!(result, DeliveryResult::Acknowledged);
+        assert_eq!(result, acknowledged());
     }
     let requests = server.requests();
     let id = "00000000-0000-0000-0000-000000000005";
@@ -166,7 +166,7 @@ async fn standard_webhooks_are_signed_over_what_is_sent() {
     let notifier = standard_app(&server, &[KEY, [8; 32]]);
     let before_s = Clock::system().now().wall.as_secs();
     let result = notifier.notify(notification(Status::Failed)).await;
-    assert_eq!(result, DeliveryResult::Acknowledged);
+    assert_eq!(result, acknowledged());
     let request = server.requests().remove(0);
     assert!(
         request.starts_with("POST /hooks?a=1 HTTP/1.1\r\n"),
@@ -238,22 +238,28 @@ async fn the_longest_reason_leaves_the_body_below_the_standard_s_limit() {
     assert!(body.len() < 20_000, "{}", body.len());
 }
 
+fn acknowledged() -> DeliveryResult {
+    DeliveryResult::Acknowledged {
+        status: None,
+        took: None,
+    }
+}
+
 #[tokio::test]
 async fn only_2xx_acknowledges() {
     let failed = |why: &str, retry_after_s: Option<u64>| DeliveryResult::Failed {
         why: why.to_owned(),
         retry_after: retry_after_s.map(Duration::from_secs),
+        status: None,
+        took: None,
     };
     let elsewhere = Server::start([]).await;
     let location = format!("location: {}/x\r\n", elsewhere.url());
     for (bytes, expected) in [
-        (answer(200, "", "no"), DeliveryResult::Acknowledged),
-        (answer(299, "", ""), DeliveryResult::Acknowledged),
-        (
-            answer(200, "", &"x".repeat(100_000)),
-            DeliveryResult::Acknowledged,
-        ),
-        (answer(410, "", ""), DeliveryResult::Gone),
+        (answer(200, "", "no"), acknowledged()),
+        (answer(299, "", ""), acknowledged()),
+        (answer(200, "", &"x".repeat(100_000)), acknowledged()),
+        (answer(410, "", ""), DeliveryResult::Gone { took: None }),
         (
             answer(307, &location, ""),
             failed(
@@ -308,6 +314,7 @@ async fn what_breaks_is_a_failure_that_names_no_url() {
         let DeliveryResult::Failed {
             why,
             retry_after: None,
+            ..
         } = result
         else {
             panic!("{expected}: {result:?}");
@@ -361,7 +368,7 @@ async fn a_body_of_the_app_s_own_making() {
     let result = notifier(config("shop", &table, ""))
         .notify(notification(Status::Completed))
         .await;
-    assert_eq!(result, DeliveryResult::Acknowledged);
+    assert_eq!(result, acknowledged());
     let request = server.requests().remove(0);
     assert!(request.starts_with("POST /form"), "{request}");
     assert_eq!(

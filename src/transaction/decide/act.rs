@@ -23,13 +23,14 @@ pub(super) fn acted(step: Step<'_>, act: Act) -> Result<Decision, Ignored> {
             outcome,
             while_open,
         } => resolve(step, act, outcome, while_open),
+        Command::Redeliver => redeliver(step, act),
     }
 }
 
 fn fact(act: Act, while_open: bool) -> Fact {
     let outcome = match act.command {
         Command::Resolve { outcome, .. } => Some(outcome),
-        Command::Cancel | Command::Inquire | Command::Resubmit => None,
+        Command::Cancel | Command::Inquire | Command::Resubmit | Command::Redeliver => None,
     };
     Fact::Acted {
         by: act.by,
@@ -140,6 +141,21 @@ fn resolve(
     };
     step.enter_final(fact(act, while_open), resolution, Brings::default());
     step.done()
+}
+
+/// In any state: what the app is told doesn't touch the payment.
+fn redeliver(mut step: Step<'_>, act: Act) -> Result<Decision, Ignored> {
+    if step.next.notice.is_none() {
+        return Err(Refusal::NothingToTell.into());
+    }
+    match step.next.volatile.delivery {
+        Errand::Out => Err(Refusal::BeingTold.into()),
+        Errand::Idle | Errand::Queued => {
+            step.note(fact(act, false), Brings::default());
+            step.arm(Timer::Notify, step.now.mono);
+            step.done()
+        }
+    }
 }
 
 /// Whether a call is out, the provider holds the last attempt, or a ghost window is open over one in

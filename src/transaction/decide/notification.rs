@@ -42,11 +42,17 @@ pub(super) fn answered(
         Fact::Notified {
             told_version: version,
             delivery,
+            status: result.status(),
+            took_ms: result
+                .took()
+                .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         },
         Brings::default(),
     );
     match result {
-        DeliveryResult::Acknowledged | DeliveryResult::Gone => step.disarm(Timer::Notify),
+        DeliveryResult::Acknowledged { .. }
+        | DeliveryResult::Gone { .. }
+        | DeliveryResult::Disabled { .. } => step.disarm(Timer::Notify),
         DeliveryResult::Failed { retry_after, .. } => {
             if goes_on {
                 step.arm_notification(next);

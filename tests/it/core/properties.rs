@@ -72,10 +72,17 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
         8 => format!("webhook {finding}"),
         9 => "hint".to_owned(),
         10 => {
-            ["told ok", "told badly", "told gone", "told ok version 2"][n as usize % 4].to_owned()
+            let results = [
+                "told ok",
+                "told badly",
+                "told gone",
+                "told disabled",
+                "told ok version 2",
+            ];
+            results[n as usize % 5].to_owned()
         }
         11 => "act cancel".to_owned(),
-        12 => ["act inquire", "act resubmit"][n as usize % 2].to_owned(),
+        12 => ["act inquire", "act resubmit", "act redeliver"][n as usize % 3].to_owned(),
         13 => {
             let outcome = ["completed", "declined", "failed"][n as usize % 3];
             let consent = if n % 2 == 0 { "while_open" } else { "" };

@@ -124,13 +124,21 @@ pub(crate) fn timer(name: &str) -> Timer {
 
 fn delivery(words: &[&str], retry_ms: Option<u64>) -> DeliveryResult {
     match words.first() {
-        Some(&"ok") => DeliveryResult::Acknowledged,
-        Some(&"gone") => DeliveryResult::Gone,
+        Some(&"ok") => DeliveryResult::Acknowledged {
+            status: Some(204),
+            took: Some(Duration::from_millis(40)),
+        },
+        Some(&"gone") => DeliveryResult::Gone { took: None },
+        Some(&"disabled") => DeliveryResult::Disabled {
+            why: "its address failed for five days".to_owned(),
+        },
         Some(&"badly") => DeliveryResult::Failed {
             why: "503".to_owned(),
             retry_after: retry_ms.map(Duration::from_millis),
+            status: Some(503),
+            took: None,
         },
-        _ => panic!("told ok, told badly or told gone; got {words:?}"),
+        _ => panic!("told ok, badly, gone or disabled; got {words:?}"),
     }
 }
 
@@ -139,6 +147,7 @@ fn command(name: &str, rest: &[&str]) -> Command {
         ("cancel", _) => Command::Cancel,
         ("inquire", _) => Command::Inquire,
         ("resubmit", _) => Command::Resubmit,
+        ("redeliver", _) => Command::Redeliver,
         ("resolve", Some(outcome)) => Command::Resolve {
             outcome: match *outcome {
                 "completed" => Outcome::Completed,
@@ -195,6 +204,8 @@ fn refused(refusal: Refusal) -> &'static str {
         Refusal::NeverSent => "never sent",
         Refusal::NoInquiry => "no inquiry",
         Refusal::AlreadyQueued => "already queued",
+        Refusal::NothingToTell => "nothing to tell",
+        Refusal::BeingTold => "being told",
         Refusal::StillOpen { .. } => "still open",
     }
 }

@@ -22,8 +22,8 @@
 //! | any of these with `ref r` | the provider gives its own reference r |
 //! | `hint` | an untrusted one |
 //! | `timer name` | it fires, if it is due |
-//! | `told ok`, `told badly [retry s]`, `told gone`, each `[version v]` | a delivery comes back |
-//! | `act cancel`, `inquire`, `resubmit`, `resolve outcome [while_open]`, each `[seen v]` | somebody acts |
+//! | `told ok`, `told badly [retry s]`, `told gone`, `told disabled`, each `[version v]` | a delivery comes back |
+//! | `act cancel`, `inquire`, `resubmit`, `redeliver`, `resolve outcome [while_open]`, each `[seen v]` | somebody acts |
 //! | `restart` | the process ends and another one folds the journal |
 //! | `stopping` | the process is about to stop |
 //! | `asks` | short for: the inquiry timer fires, the gate grants at once, the inquiry is out |
