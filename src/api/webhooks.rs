@@ -63,11 +63,13 @@ async fn take(
             event_id,
             report,
         }) => {
-            let delivered =
-                doors
-                    .house
-                    .router
-                    .webhook(key, attempt, Some(event_id.clone()), report);
+            let delivered = doors.house.router.webhook(
+                key,
+                provider.name(),
+                attempt,
+                Some(event_id.clone()),
+                report,
+            );
             match within(doors.bounds.commit_deadline, delivered).await? {
                 WebhookTaken::Yes => {}
                 WebhookTaken::Unknown => keep(doors, provider.name(), event_id, &body).await?,
@@ -81,7 +83,12 @@ async fn take(
             };
             tracing::info!(%key, provider = provider.name(), "webhook without proof, taken as a hint");
             // A hint that finds no room is not worth keeping: the armed inquiry asks anyway.
-            let _ = doors.house.router.send(key, Call::Hint);
+            let _ = doors.house.router.send(
+                key,
+                Call::Hint {
+                    provider: provider.name().to_owned(),
+                },
+            );
         }
         Err(WebhookRejected::Unreadable(why)) => return Err(Problem::unreadable_webhook(why)),
     }

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use super::attempts::{Attempt, Fate};
 use super::event::Command;
 use super::evidence::Report;
 use super::identity::{Key, notification_id};
 use super::policy::{MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
 use super::record::{DeliveryRecord, Fact, RECORD_FORMAT, Record};
-use super::state::{Attempt, Delivery, Fate, Notice, Transaction, Volatile};
+use super::state::{Delivery, Notice, Transaction, Volatile};
 
 /// A history that can't be folded: the journal holds something that no teller wrote.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::attempts::Fate;
 use super::event::DeliveryResult;
 use super::evidence::{Conflict, Outcome, Report, Resolution, Source};
 use super::identity::PayloadHash;
 use super::request::{Intent, Request};
-use super::state::{Fate, State};
+use super::state::State;
 use super::time::Timestamp;
 
 /// The version of the record format. A reader refuses newer ones by name.

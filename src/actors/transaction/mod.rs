@@ -10,6 +10,7 @@ mod commit;
 mod leaving;
 mod logbook;
 mod perform;
+mod stand_in;
 
 use std::sync::Arc;
 
@@ -98,14 +99,14 @@ impl TransactionActor {
         self.happen_then(event, ctx, |_, _| {});
     }
 
+    /// The provider of the present attempt.
     fn provider(&self) -> Option<&Arc<dyn Provider>> {
-        self.house
-            .providers
-            .get(&self.seat.as_ref()?.request.provider)
+        self.house.providers.get(self.seat.as_ref()?.provider())
     }
 
+    /// The gate of the present attempt's provider.
     fn gate(&self) -> Option<&Arc<Gate>> {
-        self.house.gate(&self.seat.as_ref()?.request.provider)
+        self.house.gate(self.seat.as_ref()?.provider())
     }
 
     fn decision(
@@ -113,7 +114,14 @@ impl TransactionActor {
         event: Event,
     ) -> Option<Result<crate::transaction::Decision, crate::transaction::Ignored>> {
         let transaction = self.seat.as_ref()?;
-        let policy: &Policy = self.provider()?.policy();
+        // A new attempt is its own provider's from its first step on.
+        let provider = if let Event::SubmissionPermitted { intent } = &event {
+            let own = &transaction.request.provider;
+            intent.provider.as_deref().unwrap_or(own)
+        } else {
+            transaction.provider()
+        };
+        let policy: &Policy = self.house.providers.get(provider)?.policy();
         Some(decide(transaction, event, self.house.clock.now(), policy))
     }
 

@@ -232,6 +232,7 @@ impl Provider for HttpProvider {
                 .submission(file, &inner.base_url, key, request, names)?;
         let policy = &inner.policy;
         Ok(Intent {
+            provider: None,
             reference,
             request: rendered,
             window: policy.ghost_window.map(|ghost| GhostWindow {

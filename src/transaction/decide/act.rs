@@ -1,11 +1,12 @@
 //! Somebody acts: the app cancels, a person inquires, resubmits or resolves. Each act is recorded
 //! with who and why, and refused where it could pay twice or end what may still happen.
 
+use super::super::attempts::Fate;
 use super::super::event::{Act, Command};
 use super::super::evidence::{Outcome, Resolution, Source};
 use super::super::policy::Way;
 use super::super::record::Fact;
-use super::super::state::{Errand, Fate, State, Transaction};
+use super::super::state::{Errand, State, Transaction};
 use super::super::timers::Timer;
 use super::step::{Brings, Step};
 use super::{Decision, Ignored, Refusal, resend};

@@ -63,6 +63,7 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
         1 + u32::from(n) % attempts
     };
     let words = match kind % 20 {
+        0 | 1 if n.is_multiple_of(4) => "permit at other".to_owned(),
         0 | 1 => "permit".to_owned(),
         2 | 3 if attempts > 0 => format!("answer {attempt} {finding}"),
         4 => "inquiry permit waited 3".to_owned(),
@@ -158,7 +159,12 @@ fn go_on(life: &mut Life, seed: u8) -> Option<usize> {
         let truth = |life: &Life| Truth::of(seed, life.transaction.attempt_no());
         let queued = teller::transaction::Errand::Queued;
         if life.transaction.volatile.submission == queued {
-            let _ = life.happen(life.permit());
+            // Whatever was touched stays where it is.
+            let to = life
+                .transaction
+                .attempt()
+                .and_then(|last| last.intent.provider.clone());
+            let _ = life.happen(life.permit_at(to.as_deref()));
             if let State::Submitting { .. } = life.transaction.state {
                 life.world_ms += 2_000;
                 let words = match truth(life) {

@@ -300,8 +300,12 @@ const TIMERS: [(&str, &str); 8] = [
     ("notify", "timer notify"),
     ("notify overdue", "timer notify_overdue"),
 ];
-const GATE: [(&str, &str); 4] = [
+const GATE: [(&str, &str); 5] = [
     ("submission permitted", "permit"),
+    (
+        "submission permitted at another provider",
+        "permit at other",
+    ),
     ("submission unrenderable", "unrenderable"),
     ("inquiry permitted", "inquiry permit"),
     ("untrusted webhook", "hint"),

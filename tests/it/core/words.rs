@@ -18,6 +18,7 @@ pub(crate) fn event(life: &Life, words: &str) -> Event {
     let last = life.transaction.attempt_no();
     match words.as_slice() {
         ["permit"] => life.permit(),
+        ["permit", "at", provider] => life.permit_at(Some(provider)),
         ["unrenderable"] => Event::SubmissionUnrenderable {
             why: "it has no amount".to_owned(),
         },

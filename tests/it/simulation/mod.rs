@@ -16,6 +16,7 @@ mod overload;
 mod panics;
 mod passivation;
 mod seed;
+mod stand_in;
 mod storm;
 mod virtual_provider;
 mod ways;

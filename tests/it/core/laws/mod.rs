@@ -13,6 +13,7 @@
 //! | event | |
 //! |---|---|
 //! | `permit`, `unrenderable` | the gate grants the next attempt |
+//! | `permit at p` | so does the gate of the provider p, which stands in |
 //! | `answer [n] finding [unsent] [retry s]` | the submission's call comes back, of attempt n (the last) |
 //! | `inquiry permit [waited s]` | the gate grants an inquiry |
 //! | `report [n] finding [sent t]` | a status report about attempt n, asked for at t (the last inquiry's time) |
@@ -38,6 +39,7 @@ mod references;
 mod resending;
 mod retries;
 mod review;
+mod stand_ins;
 mod webhooks;
 
 use teller::transaction::Policy;
