@@ -335,6 +335,7 @@ impl Provider for HttpProvider {
             .submission(file, &inner.base_url, subject)?;
         let policy = &inner.policy;
         Ok(Intent {
+            provider: None,
             reference,
             request: rendered,
             window: policy.ghost_window.map(|ghost| GhostWindow {

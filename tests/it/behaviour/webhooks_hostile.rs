@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tempfile::TempDir;
 
-use crate::support::{Client, Rig, Setup, http, new_id, put};
+use crate::support::{Client, Rig, Setup, new_id, put};
 
 const KEY: &str = "the key that only the provider has";
 const WEBHOOKS: u64 = 10_000;
@@ -69,7 +69,7 @@ fn hostile(dice: &mut Dice, ids: &[String], replayed: &[Vec<u8>]) -> Hostile {
         0 => {}
         1 => {
             one.kind = "forged, another's signature";
-            one.signatures = vec![sign(dice.one_of(replayed))];
+            one.signatures = vec![sign(dice.one_of(replayed).as_slice())];
         }
         2 => {
             one.kind = "forged, a flipped digit";
@@ -231,8 +231,8 @@ async fn ten_thousand_hostile_webhooks_change_nothing_and_break_nothing() {
 }
 
 async fn send(rig: &Rig, one: &Hostile) -> u16 {
-    let url = format!("{}/webhooks/reference", rig.client.url);
-    let mut request = http().request(one.method.clone(), url).body(one.body.clone());
+    let request = rig.client.request(one.method.clone(), "/webhooks/reference");
+    let mut request = request.body(one.body.clone());
     if !one.content_type.is_empty() {
         request = request.header("content-type", one.content_type);
     }
