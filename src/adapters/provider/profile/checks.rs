@@ -175,7 +175,8 @@ fn check_schedule(file: &ProfileFile) -> Result<(), String> {
 fn check_webhook(webhook: &Webhook, file: &ProfileFile) -> Result<(), String> {
     outcome::check(&webhook.outcome, false)
         .map_err(|what| format!("[[webhook.outcome]] {what}"))?;
-    if webhook.id.is_none() && webhook.provider_reference.is_none() {
+    let token = webhook.trust == Trust::Token;
+    if webhook.id.is_none() && webhook.provider_reference.is_none() && !token {
         return Err(
             "[webhook]: id (our reference) or provider_reference (theirs) has to say whom it speaks of"
                 .to_owned(),
@@ -209,12 +210,6 @@ fn check_webhook(webhook: &Webhook, file: &ProfileFile) -> Result<(), String> {
                 "[webhook]: secret {name:?} is not declared; add [secrets.{name}]"
             ));
         }
-    }
-    if webhook.trust == Trust::Token && webhook.id.is_none() {
-        return Err(
-            "[webhook]: trust = \"token\" needs id: what the token was made for has to agree with the body"
-                .to_owned(),
-        );
     }
     Ok(())
 }
