@@ -21,6 +21,7 @@ mod forms;
 mod http;
 mod interpret;
 mod money;
+mod money_filters;
 mod numbers;
 mod outcome;
 mod problem;
