@@ -152,19 +152,6 @@ fn check_secrets(profile: &Profile, secrets: &[Secret]) -> Result<(), String> {
 }
 
 impl Inner {
-    /// Where the provider is asked to send the webhooks of an attempt. Without secrets there is one
-    /// URL for all, and what comes there is a hint.
-    fn webhook_url(&self, key: &Key, attempt: u32) -> String {
-        let (public_url, provider) = (self.public_url.as_str(), self.profile.name());
-        match self.token_secrets.first() {
-            Some(secret) => {
-                let token = token::issue(secret, provider, key, attempt);
-                format!("{public_url}/webhooks/{provider}/{token}")
-            }
-            None => format!("{public_url}/webhooks/{provider}"),
-        }
-    }
-
     fn subject<'a>(
         &'a self,
         key: &'a Key,
@@ -304,7 +291,13 @@ impl Provider for HttpProvider {
         let inner = &*self.0;
         let file = &inner.profile.file;
         let reference = webhook::reference(file.reference, key.id, attempt);
-        let webhook_url = inner.webhook_url(key, attempt);
+        let webhook_url = token::webhook_url(
+            &inner.token_secrets,
+            inner.public_url.as_str(),
+            inner.profile.name(),
+            key,
+            attempt,
+        );
         let names = AttemptNames {
             number: Some(attempt),
             reference: &reference,

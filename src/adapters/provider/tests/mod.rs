@@ -1,5 +1,6 @@
 //! The adapter from outside: profiles, renderings, webhooks, and what real sockets do to a call.
 
+mod cases;
 mod profiles;
 mod reference;
 mod rendering;
