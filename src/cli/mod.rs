@@ -3,6 +3,7 @@
 mod check;
 mod client;
 pub mod demo;
+mod provider;
 mod serve;
 
 use std::ffi::OsString;
@@ -35,6 +36,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Read the configuration and the profiles, and say what is wrong with them.
     CheckConfig(ConfigArguments),
+    /// Try a provider's profile.
+    Provider(provider::ProviderArguments),
     /// Show what the actor of one transaction is doing.
     Status(StatusArguments),
     /// List transactions, newest first.
@@ -127,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::CheckConfig(arguments) => check::check(&arguments),
+        Command::Provider(arguments) => provider::provider(&arguments),
         Command::Status(arguments) => client::status(&arguments),
         Command::List(arguments) => client::list(&arguments),
         Command::MockProvider { arguments } => {
