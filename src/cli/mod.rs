@@ -35,7 +35,7 @@ enum Command {
     /// Play the whole through on this machine, with a kill in the middle, and audit it.
     Demo(demo::DemoArguments),
     /// Read the configuration and the profiles, and say what is wrong with them.
-    CheckConfig(ConfigArguments),
+    CheckConfig(CheckArguments),
     /// Try a provider's profile.
     Provider(provider::ProviderArguments),
     /// Show what the actor of one transaction is doing.
@@ -56,6 +56,18 @@ struct ConfigArguments {
     /// The configuration file.
     #[arg(long, short, env = "TELLER_CONFIG", default_value = "teller.toml")]
     config: PathBuf,
+}
+
+#[derive(Args)]
+struct CheckArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// Say in plain words what teller does with this provider.
+    #[arg(long, value_name = "PROVIDER")]
+    explain: Option<String>,
+    /// Fail when there is a warning.
+    #[arg(long)]
+    deny_warnings: bool,
 }
 
 #[derive(Args)]

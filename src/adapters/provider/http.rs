@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::auth::{Credentials, Ready, Secrets, TokenUsed};
 use super::client::{self, ClientSettings};
 use super::duration::TimeScale;
+use super::explain::{self, Explained};
 use super::forms::{self, AttemptNames, BodyKind, Subject};
 use super::numbers;
 use super::problem::ProfileProblem;
@@ -15,7 +16,7 @@ use super::secret::Secret;
 use super::sent::ProbedBody;
 use super::transport::{self, Call, Failure};
 use super::webhook::{self, Reader};
-use super::{interpret, token};
+use super::{cautions, interpret, token};
 use crate::clock::Clock;
 use crate::ports::{
     IncomingWebhook, InquiryResult, Limits, Promise, Provider, SubmissionResult, WebhookReading,
@@ -130,6 +131,24 @@ impl HttpProvider {
             submissions,
             inquiries,
         })))
+    }
+
+    /// What teller does with this provider, in plain words.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        let inner = &*self.0;
+        explain::explain(Explained {
+            profile: &inner.profile,
+            base_url: &inner.base_url,
+            public_url: &inner.public_url,
+            settings: inner.credentials.settings(),
+        })
+    }
+
+    /// What of its set-up is allowed and yet dangerous or doubtful, a sentence each.
+    #[must_use]
+    pub fn cautions(&self) -> Vec<String> {
+        cautions::cautions(&self.0.profile, &self.0.base_url)
     }
 }
 

@@ -15,8 +15,10 @@
 
 mod auth;
 mod cases;
+mod cautions;
 mod client;
 mod duration;
+mod explain;
 mod filters;
 mod forms;
 mod http;
@@ -52,6 +54,7 @@ pub use secret::Secret;
 pub(crate) use client::{ClientSettings, client};
 pub(crate) use duration::TimeScale;
 pub(crate) use outcome::OneOrMany;
+pub(crate) use problem::nearest;
 pub(crate) use retry_after::read as read_retry_after;
 pub(crate) use template::{Escape, Template, Templates};
 pub(crate) use transport::causes;
