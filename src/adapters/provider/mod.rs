@@ -14,12 +14,16 @@
 //! is believed before its token is checked, and nothing read is larger than its bound (law 8).
 
 mod auth;
+mod cases;
+mod cautions;
 mod client;
 mod duration;
+mod explain;
 mod filters;
 mod forms;
 mod http;
 mod interpret;
+mod keys;
 mod money;
 mod money_filters;
 mod numbers;
@@ -32,12 +36,16 @@ mod sent;
 mod signature;
 mod template;
 mod token;
+mod told;
 mod transport;
 mod webhook;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use cases::{
+    AnswerOf, CaseReport, CaseResult, Coverage, Verdict, read_answer, run as run_cases,
+};
 pub use duration::Written;
 pub use http::{HttpProvider, Settings};
 pub use problem::ProfileProblem;
@@ -47,6 +55,7 @@ pub use secret::Secret;
 pub(crate) use client::{ClientSettings, client};
 pub(crate) use duration::TimeScale;
 pub(crate) use outcome::OneOrMany;
+pub(crate) use problem::nearest;
 pub(crate) use retry_after::read as read_retry_after;
 pub(crate) use template::{Escape, Template, Templates};
 pub(crate) use transport::causes;

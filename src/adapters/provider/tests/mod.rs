@@ -1,5 +1,8 @@
 //! The adapter from outside: profiles, renderings, webhooks, and what real sockets do to a call.
 
+mod cases;
+mod cautions;
+mod explained;
 mod profiles;
 mod reference;
 mod rendering;
