@@ -1,6 +1,7 @@
 //! What teller does, seen from outside: by apps, providers and operators. One file per group, each
 //! in the order of a transaction's life.
 
+mod acorn;
 mod apps;
 mod cancel;
 mod doors;
