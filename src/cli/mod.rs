@@ -35,7 +35,7 @@ enum Command {
     /// Play the whole through on this machine, with a kill in the middle, and audit it.
     Demo(demo::DemoArguments),
     /// Read the configuration and the profiles, and say what is wrong with them.
-    CheckConfig(ConfigArguments),
+    CheckConfig(CheckArguments),
     /// Show what the actor of one transaction is doing.
     Status(StatusArguments),
     /// List transactions, newest first.
@@ -95,6 +95,19 @@ struct ServeArguments {
     /// Listen for other machines although no key is configured: anybody there can move money.
     #[arg(long, env = "TELLER_I_ACCEPT_OPEN_DOORS")]
     i_accept_open_doors: bool,
+}
+
+#[derive(Args)]
+struct CheckArguments {
+    #[command(flatten)]
+    serve: ServeArguments,
+    /// Print the configuration as it takes effect, as TOML: every default filled in, and of every
+    /// secret only where it is kept.
+    #[arg(long)]
+    print_effective: bool,
+    /// Print it as JSON.
+    #[arg(long, requires = "print_effective")]
+    json: bool,
 }
 
 #[derive(Args)]

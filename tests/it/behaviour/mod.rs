@@ -3,6 +3,7 @@
 
 mod apps;
 mod cancel;
+mod check_config;
 mod doors;
 mod doors_bounds;
 mod idempotency;
