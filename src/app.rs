@@ -25,7 +25,7 @@ use crate::api::{self, Doors};
 use crate::app::memory::JournalMemory;
 use crate::clock::Clock;
 use crate::config::{Config, ProviderConfig, webhook_secrets};
-use crate::ports::{Journal, Notifier, Provider, Providers};
+use crate::ports::{Endpoints, Journal, Notifier, Provider, Providers};
 use crate::transaction::AppId;
 
 /// A client has to send its request's head within this long: a head is one packet or two.
@@ -131,7 +131,18 @@ impl Application {
             config.bounds,
             &app_names,
         );
-        let server = serve(config, listener, &house, app_names, &public_url)?;
+        let endpoints = Arc::clone(&notifier) as Arc<dyn Endpoints>;
+        let doors = Doors {
+            house: Arc::clone(&house),
+            apps: app_names,
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            access: config.access.clone(),
+            routes: config.routes.clone(),
+            retired: config.retired_providers.clone(),
+            endpoints,
+            bounds: config.doors,
+        };
+        let server = serve(config, listener, doors)?;
         for gate in house.gates() {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
         }
@@ -229,23 +240,9 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn serve(
-    config: &Config,
-    listener: TcpListener,
-    house: &Arc<House>,
-    apps: Vec<AppId>,
-    public_url: &str,
-) -> anyhow::Result<Server> {
-    let doors = web::Data::new(Doors {
-        house: Arc::clone(house),
-        apps,
-        public_url: public_url.trim_end_matches('/').to_owned(),
-        access: config.access.clone(),
-        routes: config.routes.clone(),
-        retired: config.retired_providers.clone(),
-        bounds: config.doors,
-    });
-    let workers_house = Arc::clone(house);
+fn serve(config: &Config, listener: TcpListener, doors: Doors) -> anyhow::Result<Server> {
+    let workers_house = Arc::clone(&doors.house);
+    let doors = web::Data::new(doors);
     let server = HttpServer::new(move || {
         Registry::start_on_this_thread(&workers_house);
         let doors = doors.clone();

@@ -10,6 +10,7 @@ const SWORDFISH: &str = "swordfish-91c4";
 async fn set_up() -> (Rig, String) {
     let rig = Rig::set_up(|setup| {
         setup.let_in(&[("shop", &app_key("shop"))], &operator_key());
+        put(&mut setup.profile, "secrets.api_key.about", "opens their door");
     })
     .await;
     let text = std::fs::read_to_string(rig.config_file()).expect("readable");
@@ -45,8 +46,9 @@ async fn what_takes_effect_is_printed_as_toml_and_as_json() {
         assert!(!shown.contains(SWORDFISH), "{shown}");
     }
     // Flags and the environment have the last word, as when teller serves.
-    let overridden = run(&[&print[..], &["--listen", "127.0.0.1:7", "--workers", "3"]].concat());
-    let text = String::from_utf8(overridden.await.stdout).expect("text");
+    let flags = ["--listen", "127.0.0.1:7", "--workers", "3"];
+    let overridden = run(&[&print[..], &flags].concat()).await;
+    let text = String::from_utf8(overridden.stdout).expect("text");
     let table: Table = text.parse().expect("TOML");
     assert_eq!(table["listen"].as_str(), Some("127.0.0.1:7"));
     assert_eq!(table["workers"].as_integer(), Some(3));

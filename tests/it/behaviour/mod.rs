@@ -9,6 +9,7 @@ mod doors_bounds;
 mod idempotency;
 mod keys;
 mod keys_program;
+mod operators;
 mod panics;
 mod passivation;
 mod process;
