@@ -4,6 +4,7 @@
 mod memory;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -130,7 +131,8 @@ impl Application {
             router,
             config.bounds,
             &app_names,
-        );
+        )
+        .with_stand_ins(stand_ins(config));
         let endpoints = Arc::clone(&notifier) as Arc<dyn Endpoints>;
         let doors = Doors {
             house: Arc::clone(&house),
@@ -146,7 +148,10 @@ impl Application {
         for gate in house.gates() {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
         }
-        actix_web::rt::spawn(upkeep::expire_inbox(Arc::clone(&house), config.inbox_kept_for));
+        actix_web::rt::spawn(upkeep::expire_inbox(
+            Arc::clone(&house),
+            config.inbox_kept_for,
+        ));
         let handle = server.handle();
         if config.time_scale > 1.0 {
             tracing::warn!(
@@ -238,6 +243,15 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Provider → who stands in for it.
+fn stand_ins(config: &Config) -> BTreeMap<String, String> {
+    let pair = |provider: &ProviderConfig| {
+        let stand_in = provider.stand_in.clone()?;
+        Some((provider.profile.name().to_owned(), stand_in))
+    };
+    config.providers.iter().filter_map(pair).collect()
 }
 
 fn serve(config: &Config, listener: TcpListener, doors: Doors) -> anyhow::Result<Server> {

@@ -108,7 +108,7 @@ impl Doors {
 
 /// Mounts every door.
 pub fn mount(config: &mut ServiceConfig, doors: web::Data<Doors>) {
-    let by_command = "/v1/transactions/{id}/{command:cancel|inquire|resubmit|resolve}";
+    let by_command = "/v1/transactions/{id}/{command:cancel|inquire|resubmit|resolve|redeliver}";
     config
         .app_data(doors)
         .service(

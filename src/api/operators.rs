@@ -131,7 +131,7 @@ pub(super) async fn review(
     page(&doors, &request, query).await
 }
 
-/// `POST /v1/transactions/{id}/cancel`, `/inquire`, `/resubmit`, `/resolve`.
+/// `POST /v1/transactions/{id}/cancel`, `/inquire`, `/resubmit`, `/resolve`, `/redeliver`.
 pub(super) async fn act(
     caller: Caller,
     doors: web::Data<Doors>,
@@ -203,11 +203,12 @@ fn read_act(caller: &Caller, word: &str, body: &[u8], seen: Option<u64>) -> Resu
         "cancel" => Command::Cancel,
         "inquire" => Command::Inquire,
         "resubmit" => Command::Resubmit,
+        "redeliver" => Command::Redeliver,
         _ => resolve(&fields)?,
     };
     let (by, why) = match command {
         // The app's own acts need no name; a person's do.
-        Command::Cancel | Command::Inquire => (
+        Command::Cancel | Command::Inquire | Command::Redeliver => (
             by.unwrap_or_else(|| "app".to_owned()),
             why.unwrap_or_default(),
         ),

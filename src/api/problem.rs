@@ -221,6 +221,8 @@ impl Problem {
             Ignored::Refused(Refusal::NeverSent) => (StatusCode::CONFLICT, "never_sent"),
             Ignored::Refused(Refusal::NoInquiry) => (StatusCode::CONFLICT, "no_inquiry"),
             Ignored::Refused(Refusal::AlreadyQueued) => (StatusCode::CONFLICT, "already_queued"),
+            Ignored::Refused(Refusal::NothingToTell) => (StatusCode::CONFLICT, "nothing_to_tell"),
+            Ignored::Refused(Refusal::BeingTold) => (StatusCode::CONFLICT, "delivery_out"),
             Ignored::Refused(Refusal::StillOpen { .. }) => (StatusCode::CONFLICT, "still_open"),
             Ignored::Duplicate | Ignored::Late | Ignored::Stale | Ignored::Uninformative => {
                 (StatusCode::CONFLICT, "nothing_to_do")

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 
-use super::CheckArguments;
-use crate::adapters::provider::{HttpProvider, Secret, Settings};
+use super::{CheckArguments, FAILED};
+use crate::adapters::provider::{HttpProvider, Secret, Settings, nearest};
 use crate::app::notifier;
 use crate::clock::Clock;
 use crate::config::{Config, ProviderConfig};
@@ -29,8 +29,9 @@ pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         .collect::<anyhow::Result<Vec<HttpProvider>>>()?;
     notifier(&config, Clock::system())?;
     config.refuse_open_doors()?;
-    for warning in &config.warnings {
-        eprintln!("teller: {warning}");
+    let warnings = warnings(&config, &providers);
+    for warning in &warnings {
+        eprintln!("teller: warning: {warning}");
     }
     if (config.time_scale - 1.0).abs() > f64::EPSILON {
         eprintln!(
@@ -38,17 +39,46 @@ pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
             config.time_scale
         );
     }
+    print(arguments, &text, &config, &providers)?;
+    Ok(if arguments.deny_warnings && !warnings.is_empty() {
+        ExitCode::from(FAILED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// What works and is unwise, of the configuration and of each profile.
+fn warnings(config: &Config, providers: &[HttpProvider]) -> Vec<String> {
+    let cautions = providers.iter().flat_map(|provider| {
+        let name = provider.name();
+        let cautions = provider.cautions().into_iter();
+        cautions.map(move |caution| format!("provider {name}: {caution}"))
+    });
+    config.warnings.iter().cloned().chain(cautions).collect()
+}
+
+/// Prints what was asked for, or that all is good.
+fn print(
+    arguments: &CheckArguments,
+    text: &str,
+    config: &Config,
+    providers: &[HttpProvider],
+) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
+    if let Some(name) = &arguments.explain {
+        write!(out, "{}", explained(config, providers, name)?.explain())?;
+        return Ok(());
+    }
     if arguments.print_effective {
-        let table = config.effective(&text)?;
+        let table = config.effective(text)?;
         if arguments.json {
             writeln!(out, "{}", serde_json::to_string_pretty(&table)?)?;
         } else {
             write!(out, "{table}")?;
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
-    writeln!(out, "{}: good", file.display())?;
+    writeln!(out, "{}: good", config.origin.display())?;
     for app in &config.apps {
         let told = if app.notify.is_some() {
             "notification"
@@ -57,10 +87,28 @@ pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         };
         writeln!(out, "  app {}, told by {told}", app.name)?;
     }
-    for provider in &providers {
+    for provider in providers {
         writeln!(out, "{}", line(provider, &config.default_provider))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// The provider whose explanation is asked for.
+fn explained<'a>(
+    config: &Config,
+    providers: &'a [HttpProvider],
+    name: &str,
+) -> anyhow::Result<&'a HttpProvider> {
+    let found = providers.iter().find(|provider| provider.name() == name);
+    found.ok_or_else(|| {
+        let known = providers.iter().map(HttpProvider::name);
+        let near = nearest(name, known);
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+        anyhow!(
+            "{}: there is no provider {name:?}{hint}",
+            config.origin.display()
+        )
+    })
 }
 
 fn set_up(config: &Config, provider: &ProviderConfig) -> anyhow::Result<HttpProvider> {

@@ -4,6 +4,7 @@ mod check;
 mod client;
 pub mod demo;
 mod key;
+mod provider;
 mod serve;
 
 use std::ffi::OsString;
@@ -36,6 +37,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Read the configuration and the profiles, and say what is wrong with them.
     CheckConfig(CheckArguments),
+    /// Try a provider's profile.
+    Provider(provider::ProviderArguments),
     /// Show what the actor of one transaction is doing.
     Status(StatusArguments),
     /// List transactions, newest first.
@@ -101,6 +104,12 @@ struct ServeArguments {
 struct CheckArguments {
     #[command(flatten)]
     serve: ServeArguments,
+    /// Say in plain words what teller does with this provider.
+    #[arg(long, value_name = "PROVIDER", conflicts_with = "print_effective")]
+    explain: Option<String>,
+    /// Fail when there is a warning.
+    #[arg(long)]
+    deny_warnings: bool,
     /// Print the configuration as it takes effect, as TOML: every default filled in, and of every
     /// secret only where it is kept.
     #[arg(long)]
@@ -174,6 +183,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::CheckConfig(arguments) => check::check(&arguments),
+        Command::Provider(arguments) => provider::provider(&arguments),
         Command::Status(arguments) => client::status(&arguments),
         Command::List(arguments) => client::list(&arguments),
         Command::Key(KeyCommand::New(arguments)) => key::new(&arguments),

@@ -10,7 +10,11 @@ const SWORDFISH: &str = "swordfish-91c4";
 async fn set_up() -> (Rig, String) {
     let rig = Rig::set_up(|setup| {
         setup.let_in(&[("shop", &app_key("shop"))], &operator_key());
-        put(&mut setup.profile, "secrets.api_key.about", "opens their door");
+        put(
+            &mut setup.profile,
+            "secrets.api_key.about",
+            "opens their door",
+        );
     })
     .await;
     let text = std::fs::read_to_string(rig.config_file()).expect("readable");
