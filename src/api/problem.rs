@@ -231,6 +231,17 @@ impl Problem {
         Self::new(status, code, "This can't be done now", ignored.to_string())
     }
 
+    // ---- operators -----------------------------------------------------------------------------------
+
+    pub(super) fn unknown_endpoint(detail: String) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown_endpoint",
+            "Nobody is told there",
+            detail,
+        )
+    }
+
     // ---- webhooks ------------------------------------------------------------------------------------
 
     pub(super) fn unknown_provider(name: &str) -> Self {

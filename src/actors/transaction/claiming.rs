@@ -58,7 +58,8 @@ impl Handler<TakeNext> for TransactionActor {
             return;
         };
         let seat = self.seat.as_ref();
-        let Some(Ok(attempt)) = seat.map(|seat| seat.attributed(&kept.provider, kept.attempt)) else {
+        let Some(Ok(attempt)) = seat.map(|seat| seat.attributed(&kept.provider, kept.attempt))
+        else {
             // It stays in the inbox, for a person.
             return ctx.notify(TakeNext);
         };

@@ -4,11 +4,13 @@
 mod acorn;
 mod apps;
 mod cancel;
+mod check_config;
 mod doors;
 mod doors_bounds;
 mod idempotency;
 mod keys;
 mod keys_program;
+mod operators;
 mod panics;
 mod passivation;
 mod process;

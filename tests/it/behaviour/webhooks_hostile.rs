@@ -37,10 +37,13 @@ impl Dice {
 fn sign(body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).expect("any length");
     mac.update(body);
-    mac.finalize().into_bytes().iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a string takes everything");
-        hex
-    })
+    mac.finalize()
+        .into_bytes()
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("a string takes everything");
+            hex
+        })
 }
 
 struct Hostile {
@@ -107,8 +110,17 @@ fn hostile(dice: &mut Dice, ids: &[String], replayed: &[Vec<u8>]) -> Hostile {
         }
         8 => {
             one.kind = "wrong types";
-            let odd = [json!(5), json!(null), json!([id]), json!({"id": id}), json!(true), json!("")];
-            one.body = json!({"id": dice.one_of(&odd), "status": word}).to_string().into();
+            let odd = [
+                json!(5),
+                json!(null),
+                json!([id]),
+                json!({"id": id}),
+                json!(true),
+                json!(""),
+            ];
+            one.body = json!({"id": dice.one_of(&odd), "status": word})
+                .to_string()
+                .into();
             one.signatures = vec![sign(&one.body)];
         }
         9 => {
@@ -126,7 +138,10 @@ fn hostile(dice: &mut Dice, ids: &[String], replayed: &[Vec<u8>]) -> Hostile {
         }
         11 => {
             one.kind = "duplicate keys";
-            one.body = format!("{{\"id\":\"{id}\",\"id\":\"x\",\"status\":\"completed\",\"event\":\"d\"}}").into_bytes();
+            one.body = format!(
+                "{{\"id\":\"{id}\",\"id\":\"x\",\"status\":\"completed\",\"event\":\"d\"}}"
+            )
+            .into_bytes();
             one.signatures = vec![sign(&one.body)];
         }
         12 => {
@@ -136,7 +151,12 @@ fn hostile(dice: &mut Dice, ids: &[String], replayed: &[Vec<u8>]) -> Hostile {
         }
         13 => {
             one.kind = "another form";
-            one.content_type = *dice.one_of(&["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]);
+            one.content_type = *dice.one_of(&[
+                "text/plain",
+                "application/x-www-form-urlencoded",
+                "multipart/form-data",
+                "",
+            ]);
             one.signatures = vec![sign(&text)];
         }
         14 => {
@@ -146,7 +166,9 @@ fn hostile(dice: &mut Dice, ids: &[String], replayed: &[Vec<u8>]) -> Hostile {
         }
         _ => {
             one.kind = "another method";
-            one.method = dice.one_of(&[Method::GET, Method::DELETE, Method::PATCH]).clone();
+            one.method = dice
+                .one_of(&[Method::GET, Method::DELETE, Method::PATCH])
+                .clone();
         }
     }
     one
@@ -206,7 +228,9 @@ async fn ten_thousand_hostile_webhooks_change_nothing_and_break_nothing() {
     let before = snapshot(&rig, &ids).await;
 
     let mut dice = Dice(2026);
-    let mut all: Vec<Hostile> = (0..WEBHOOKS).map(|_| hostile(&mut dice, &ids, &replayed)).collect();
+    let mut all: Vec<Hostile> = (0..WEBHOOKS)
+        .map(|_| hostile(&mut dice, &ids, &replayed))
+        .collect();
     let mut taken = 0;
     while !all.is_empty() {
         let some = all.split_off(all.len().saturating_sub(AT_ONCE));
@@ -214,7 +238,8 @@ async fn ten_thousand_hostile_webhooks_change_nothing_and_break_nothing() {
         for (one, status) in some.iter().zip(answers) {
             let expected: &[u16] = match one.kind {
                 "replayed" => &[200],
-                "deep nesting" | "huge numbers" | "bad UTF-8" | "wrong types" | "duplicate keys" => &[400],
+                "deep nesting" | "huge numbers" | "bad UTF-8" | "wrong types"
+                | "duplicate keys" => &[400],
                 "another form" => &[415],
                 "too large" => &[413],
                 "another method" => &[405],
@@ -231,7 +256,9 @@ async fn ten_thousand_hostile_webhooks_change_nothing_and_break_nothing() {
 }
 
 async fn send(rig: &Rig, one: &Hostile) -> u16 {
-    let request = rig.client.request(one.method.clone(), "/webhooks/reference");
+    let request = rig
+        .client
+        .request(one.method.clone(), "/webhooks/reference");
     let mut request = request.body(one.body.clone());
     if !one.content_type.is_empty() {
         request = request.header("content-type", one.content_type);

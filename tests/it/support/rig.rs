@@ -85,7 +85,11 @@ impl Setup {
             ("encoding", "hex"),
             ("header", "x-signature"),
         ] {
-            put(&mut self.profile, &format!("webhook.signature.{name}"), value);
+            put(
+                &mut self.profile,
+                &format!("webhook.signature.{name}"),
+                value,
+            );
         }
         let file = key_file.display().to_string();
         put(&mut self.provider, "secrets.key.file", file);

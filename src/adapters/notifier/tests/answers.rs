@@ -7,9 +7,7 @@ async fn only_2xx_acknowledges() {
     let failed = |why: &str, retry_after_s: Option<u64>| DeliveryResult::Failed {
         why: why.to_owned(),
         retry_after: retry_after_s.map(Duration::from_secs),
-        status: why
-            .split([' ', ';'])
-            .find_map(|word| word.parse().ok()),
+        status: why.split([' ', ';']).find_map(|word| word.parse().ok()),
         took: None,
     };
     let elsewhere = Server::start([]).await;
@@ -17,10 +15,7 @@ async fn only_2xx_acknowledges() {
     for (bytes, expected) in [
         (answer(200, "", "no"), acknowledged(200)),
         (answer(299, "", ""), acknowledged(299)),
-        (
-            answer(200, "", &"x".repeat(100_000)),
-            acknowledged(200),
-        ),
+        (answer(200, "", &"x".repeat(100_000)), acknowledged(200)),
         (answer(410, "", ""), DeliveryResult::Gone { took: None }),
         (
             answer(307, &location, ""),

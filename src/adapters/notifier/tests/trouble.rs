@@ -188,7 +188,10 @@ async fn an_endpoint_that_is_gone_gets_nothing_until_it_is_enabled() {
         .remember_in(notebook.clone())
         .await
         .expect("recalled");
-    assert_eq!(untimed(tell(&notifier).await), DeliveryResult::Gone { took: None });
+    assert_eq!(
+        untimed(tell(&notifier).await),
+        DeliveryResult::Gone { took: None }
+    );
     let DeliveryResult::Disabled { why } = tell(&notifier).await else {
         panic!("it went out");
     };
