@@ -41,7 +41,9 @@ fn main() -> anyhow::Result<()> {
         if flag == "--bench" {
             continue;
         }
-        let value = arguments.next().with_context(|| format!("{flag} needs a value"))?;
+        let value = arguments
+            .next()
+            .with_context(|| format!("{flag} needs a value"))?;
         match flag.as_str() {
             "--rounds" => rounds = value.parse()?,
             "--seconds" => phase = Duration::from_secs(value.parse()?),
@@ -50,7 +52,9 @@ fn main() -> anyhow::Result<()> {
         }
     }
     let address = teller(&directory)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let ids = Ids::default();
     let (mut loaded, mut alone) = (Vec::new(), Vec::new());
     // A first round warms caches and connections and is not counted.
@@ -59,7 +63,11 @@ fn main() -> anyhow::Result<()> {
         let (_, quiet) = runtime.block_on(run(address, &ids, 0, phase))?;
         println!(
             "round {round}: {posted:.0} acceptances/s; webhooks under load {under_load}; alone {quiet}{}",
-            if round == 0 { " (warm-up, not counted)" } else { "" }
+            if round == 0 {
+                " (warm-up, not counted)"
+            } else {
+                ""
+            }
         );
         if round > 0 {
             loaded.push(under_load);
@@ -82,8 +90,16 @@ struct Measured {
 
 impl std::fmt::Display for Measured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { per_second, p50_ms, p99_ms, longest_ms } = self;
-        write!(f, "{per_second:.0}/s, p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, longest {longest_ms:.0} ms")
+        let Self {
+            per_second,
+            p50_ms,
+            p99_ms,
+            longest_ms,
+        } = self;
+        write!(
+            f,
+            "{per_second:.0}/s, p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, longest {longest_ms:.0} ms"
+        )
     }
 }
 
@@ -125,8 +141,12 @@ async fn run(
     phase: Duration,
 ) -> anyhow::Result<(f64, Measured)> {
     let end = Instant::now() + phase;
-    let apps: Vec<_> = (0..apps).map(|_| tokio::spawn(app(address, Arc::clone(ids), end))).collect();
-    let senders: Vec<_> = (0..SENDERS).map(|_| tokio::spawn(sender(address, Arc::clone(ids), end))).collect();
+    let apps: Vec<_> = (0..apps)
+        .map(|_| tokio::spawn(app(address, Arc::clone(ids), end)))
+        .collect();
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|_| tokio::spawn(sender(address, Arc::clone(ids), end)))
+        .collect();
     let (mut posted, mut took) = (0, Vec::new());
     for one in apps {
         posted += one.await??;
@@ -134,7 +154,10 @@ async fn run(
     for one in senders {
         took.extend(one.await??);
     }
-    Ok((posted as f64 / phase.as_secs_f64(), Measured::of(took, phase)))
+    Ok((
+        posted as f64 / phase.as_secs_f64(),
+        Measured::of(took, phase),
+    ))
 }
 
 async fn app(address: SocketAddr, ids: Ids, end: Instant) -> anyhow::Result<usize> {
@@ -167,8 +190,12 @@ async fn sender(address: SocketAddr, ids: Ids, end: Instant) -> anyhow::Result<V
         let body = format!("{{\"id\":\"{id}\",\"status\":\"completed\",\"event\":\"{id}\"}}");
         let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).expect("any length");
         mac.update(body.as_bytes());
-        let signature: String =
-            mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let began = Instant::now();
         let header = format!("x-signature: {signature}\r\n");
         send(&mut stream, "/webhooks/reference", &header, &body, "200").await?;
@@ -200,9 +227,14 @@ async fn send(
         };
         let text = std::str::from_utf8(&answer[..head])?.to_ascii_lowercase();
         if !text.starts_with(&format!("http/1.1 {expected}")) {
-            bail!("{path} was answered {}", text.lines().next().unwrap_or_default());
+            bail!(
+                "{path} was answered {}",
+                text.lines().next().unwrap_or_default()
+            );
         }
-        let stated = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let stated = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
         if answer.len() >= head + 4 + stated.unwrap_or(0_usize) {
             return Ok(());
         }
@@ -247,5 +279,7 @@ fn teller(directory: &Path) -> anyhow::Result<SocketAddr> {
             anyhow::Ok(())
         })
     });
-    address.recv_timeout(Duration::from_secs(30)).context("the server did not start")
+    address
+        .recv_timeout(Duration::from_secs(30))
+        .context("the server did not start")
 }
