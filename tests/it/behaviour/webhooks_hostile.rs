@@ -190,6 +190,7 @@ fn ask_late(setup: &mut Setup) {
     put(&mut setup.profile, "ghost.window", "10h");
     put(&mut setup.profile, "schedule.inquiry_gaps", 1);
     put(&mut setup.profile, "schedule.review_after", "20h");
+    put(&mut setup.profile, "limits.breaker_failures", 1_000);
 }
 
 #[tokio::test]

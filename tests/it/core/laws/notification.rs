@@ -172,7 +172,7 @@ fn an_address_that_is_disabled_is_given_up_with_its_own_words() {
     let Fact::Notified { delivery, .. } = &last.fact else {
         panic!("{last:?}")
     };
-    let why = "its address failed for five days".to_owned();
+    let why = "the app's endpoint is disabled".to_owned();
     assert_eq!(*delivery, DeliveryRecord::GivenUp { why });
 }
 
