@@ -97,10 +97,8 @@ impl Templates {
         if !tried.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter) {
             return Ok(());
         }
-        let hint = nearest(name, filters::FILTERS).map_or_else(String::new, |nearest| {
-            format!("; did you mean `{nearest}`?")
-        });
-        Err(format!("there is no filter `{name}`{hint}"))
+        let hint = hint(name, &filters::FILTERS);
+        Err(format!("there is no filter `{name}`; {hint}"))
     }
 
     /// Fills a template in.
@@ -129,11 +127,17 @@ fn check_name(used: &str, known: &[String]) -> Result<(), String> {
     if known.iter().any(|known| fits(&known)) {
         return Ok(());
     }
-    let hint = nearest(used, known.iter().map(String::as_str))
-        .map_or_else(String::new, |nearest| {
-            format!("; did you mean `{nearest}`?")
-        });
-    Err(format!("there is no `{used}` to print here{hint}"))
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let hint = hint(used, &known);
+    Err(format!("there is no `{used}` to print here; {hint}"))
+}
+
+/// The word that was probably meant, or if none is like it, all that there are.
+fn hint(word: &str, known: &[&str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("there are `{}`", known.join("`, `")),
+    }
 }
 
 fn complaint(error: &Error) -> String {
@@ -274,6 +278,11 @@ mod tests {
         assert_eq!(
             complaint.expect_err("unknown"),
             "there is no filter `bas64`; did you mean `base64`?"
+        );
+        let complaint = render("{{ now }}", Escape::Plain, json!({}));
+        assert_eq!(
+            complaint.expect_err("unknown"),
+            "there is no `now` to print here; there are `attempt.reference`, `id`, `payload`"
         );
         let piped_text = render("{{ id ~ '| nosuch' }}", Escape::Plain, json!({"id": 1}));
         assert_eq!(piped_text.as_deref(), Ok("1| nosuch"));
