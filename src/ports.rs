@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::transaction::{
-    AppId, Attempt, DeliveryResult, Intent, Key, Mono, Notice, NotifyPolicy, Policy, Report, Request,
-    Resolution, TransactionId,
+    AppId, Attempt, DeliveryResult, Intent, Key, Mono, Notice, NotifyPolicy, Policy, Report,
+    Request, Resolution, TransactionId,
 };
 
 pub use self::journal::{

@@ -250,7 +250,11 @@ impl Arrival<'_> {
             report: report.clone(),
             body: String::from_utf8_lossy(self.body).into_owned(),
         };
-        tracing::info!(provider = self.provider, event_id, "webhook for something not known yet, kept");
+        tracing::info!(
+            provider = self.provider,
+            event_id,
+            "webhook for something not known yet, kept"
+        );
         let journal = &self.doors.house.journal;
         journal.keep(kept).await.map_err(unavailable)
     }
@@ -269,7 +273,9 @@ impl Arrival<'_> {
                 self.doors.apps.iter().map(key).collect()
             }
             Subject::Theirs { reference } => {
-                let room = house.gate(self.provider).is_some_and(|gate| gate.take_hint());
+                let room = house
+                    .gate(self.provider)
+                    .is_some_and(|gate| gate.take_hint());
                 if !room {
                     return;
                 }

@@ -38,8 +38,8 @@ pub use identity::{
     AppId, Key, PARTITIONS, PayloadHash, TransactionId, id_from_idempotency_key, notification_id,
 };
 pub use policy::{
-    Inquiries, Way, MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_INQUIRIES, MAX_RECORDED_WEBHOOKS, NotifyPolicy,
-    OnAbsence, Policy,
+    Inquiries, MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_INQUIRIES, MAX_RECORDED_WEBHOOKS,
+    NotifyPolicy, OnAbsence, Policy, Way,
 };
 pub use record::{AttemptFate, DeliveryRecord, Fact, RECORD_FORMAT, Record};
 pub use request::{Amount, GhostWindow, Intent, Rendered, Request};

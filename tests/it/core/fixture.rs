@@ -23,7 +23,10 @@ pub(crate) fn policy() -> Policy {
         ghost_window: Some(s(120)),
         ghost_margin: s(1),
         resend_safe_for: None,
-        inquiry: teller::transaction::Inquiries { with_reference: teller::transaction::Way::Ask, without_reference: teller::transaction::Way::Ask },
+        inquiry: teller::transaction::Inquiries {
+            with_reference: teller::transaction::Way::Ask,
+            without_reference: teller::transaction::Way::Ask,
+        },
         inquiry_gaps: 6,
         pending_ladder: [5, 5, 10, 20, 30, 60].map(s).to_vec(),
         retry_ladder: [15, 30, 60, 120, 300].map(s).to_vec(),
