@@ -128,14 +128,7 @@ fn webhooks(c: &mut Criterion) {
         headers: &[("content-type", b"application/json")],
         body: body.as_bytes(),
     };
-    assert_eq!(
-        reference
-            .read_webhook(&with_token)
-            .expect("good")
-            .events
-            .len(),
-        1
-    );
+    assert_eq!(reference.read_webhook(&with_token).expect("good").events.len(), 1);
     group.bench_function("reference, by token", |b| {
         b.iter(|| reference.read_webhook(black_box(&with_token)));
     });
@@ -150,12 +143,7 @@ fn webhooks(c: &mut Criterion) {
     let now = jiff::Timestamp::now().as_second();
     let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).expect("any length");
     mac.update(format!("{now}.{event}").as_bytes());
-    let signature: String = mac
-        .finalize()
-        .into_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let signature = format!("t={now},v1={signature}");
     let headers: [(&str, &[u8]); 2] = [
         ("content-type", b"application/json"),
@@ -176,14 +164,10 @@ fn webhooks(c: &mut Criterion) {
     let adyen = provider(
         ADYEN,
         &[("api_key", "x"), ("hmac_key", ADYEN_KEY)],
-        &[
-            ("merchant_account", "TestMerchant"),
-            ("return_url", "https://shop.example.com/return"),
-        ],
+        &[("merchant_account", "TestMerchant"), ("return_url", "https://shop.example.com/return")],
     );
     let item = adyen_item(&id);
-    let batch = json!({"live": "false", "notificationItems": [{"NotificationRequestItem": item}]})
-        .to_string();
+    let batch = json!({"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}).to_string();
     let batched = IncomingWebhook {
         url: "https://teller.example.com/webhooks/adyen",
         token: None,

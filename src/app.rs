@@ -1,6 +1,9 @@
 //! The whole, put together: journal, providers, notifier, shards in the web workers' threads, doors;
 //! and its life from start to drained stop.
 
+mod memory;
+mod upkeep;
+
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -19,9 +22,10 @@ use crate::adapters::journal::embedded::{EmbeddedJournal, Options};
 use crate::adapters::notifier::{HttpNotifier, NotifierConfig};
 use crate::adapters::provider::{HttpProvider, Settings};
 use crate::api::{self, Doors};
+use crate::app::memory::JournalMemory;
 use crate::clock::Clock;
 use crate::config::{Config, ProviderConfig, webhook_secrets};
-use crate::ports::{Journal, Provider, Providers};
+use crate::ports::{Journal, Notifier, Provider, Providers};
 use crate::transaction::AppId;
 
 /// A client has to send its request's head within this long: a head is one packet or two.
@@ -43,6 +47,7 @@ pub struct Application {
     handle: ServerHandle,
     address: SocketAddr,
     house: Arc<House>,
+    notifier: Arc<HttpNotifier>,
     failed: watch::Receiver<Option<String>>,
     close: Box<dyn FnOnce() + Send>,
     drain_timeout: Duration,
@@ -98,6 +103,9 @@ impl Application {
     /// Why teller can't start, in words for an operator.
     pub fn build_on(config: &Config, open: OpenJournal) -> anyhow::Result<Self> {
         config.refuse_open_doors()?;
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
         let listener = TcpListener::bind(&config.listen).with_context(|| {
             format!(
                 "can't listen on {}; is another teller running there?",
@@ -111,21 +119,23 @@ impl Application {
             .unwrap_or_else(|| format!("http://{address}"));
         let clock = Clock::system();
         let providers = providers(config, &public_url, clock)?;
-        let notifier = notifier(config, clock)?;
+        let notifier = Arc::new(notifier(config, clock)?);
         let router = Router::new(config.workers);
+        let app_names: Vec<AppId> = config.apps.iter().map(|app| app.name.clone()).collect();
         let house = House::new(
             open.journal,
             providers,
-            Arc::new(notifier),
+            Arc::clone(&notifier) as Arc<dyn Notifier>,
             clock,
             router,
             config.bounds,
-            &app_names(config),
+            &app_names,
         );
-        let server = serve(config, listener, &house, &public_url)?;
+        let server = serve(config, listener, &house, app_names, &public_url)?;
         for gate in house.gates() {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
         }
+        actix_web::rt::spawn(upkeep::expire_inbox(Arc::clone(&house), config.inbox_kept_for));
         let handle = server.handle();
         if config.time_scale > 1.0 {
             tracing::warn!(
@@ -140,6 +150,7 @@ impl Application {
             handle,
             address,
             house,
+            notifier,
             failed,
             close,
             drain_timeout,
@@ -167,11 +178,16 @@ impl Application {
             server,
             handle,
             house,
+            notifier,
             mut failed,
             close,
             drain_timeout,
             ..
         } = self;
+        // Before the first shard starts, and with it the first delivery.
+        let memory = Arc::new(JournalMemory(Arc::clone(&house.journal)));
+        let recalled = notifier.remember_in(memory).await;
+        recalled.map_err(|why| anyhow::anyhow!("what is known of the apps' endpoints: {why}"))?;
         let server = actix_web::rt::spawn(server);
         let ended = tokio::select! {
             () = stop => Ended::Drained,
@@ -213,22 +229,20 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn app_names(config: &Config) -> Vec<AppId> {
-    config.apps.iter().map(|app| app.name.clone()).collect()
-}
-
 fn serve(
     config: &Config,
     listener: TcpListener,
     house: &Arc<House>,
+    apps: Vec<AppId>,
     public_url: &str,
 ) -> anyhow::Result<Server> {
     let doors = web::Data::new(Doors {
         house: Arc::clone(house),
-        apps: app_names(config),
-        retired: std::collections::BTreeSet::new(),
+        apps,
         public_url: public_url.trim_end_matches('/').to_owned(),
         access: config.access.clone(),
+        routes: config.routes.clone(),
+        retired: config.retired_providers.clone(),
         bounds: config.doors,
     });
     let workers_house = Arc::clone(house);
@@ -257,9 +271,9 @@ fn providers(config: &Config, public_url: &str, clock: Clock) -> anyhow::Result<
         let settings = Settings {
             public_url: public_url.to_owned(),
             base_url: provider.base_url.clone(),
-            environment: None,
-            settings: std::collections::BTreeMap::new(),
-            secrets: std::collections::BTreeMap::new(),
+            environment: provider.environment.clone(),
+            settings: provider.settings.clone(),
+            secrets: provider.secrets.clone(),
             token_secrets: secrets.clone(),
             time_scale: config.time_scale,
         };

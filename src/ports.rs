@@ -7,17 +7,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::transaction::{
-    AppId, Attempt, DeliveryResult, Intent, Key, Mono, Notice, NotifyPolicy, Policy, Report,
-    Request, Resolution, TransactionId,
-};
+use crate::transaction::{Attempt, Intent, Key, Mono, Policy, Report, Request, TransactionId};
 
 pub use self::journal::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
     JournalHealth, Kept, ListQuery, OpenPage, Page, Summary,
 };
+pub use self::notifier::{
+    DisabledSince, EndpointMemory, EndpointRefusal, EndpointState, EndpointStatus, EndpointTrouble,
+    Endpoints, Notification, Notifier,
+};
 
 mod journal;
+mod notifier;
 
 /// A future that can cross threads.
 pub type Promise<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -256,28 +258,4 @@ impl Providers {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
         self.by_name.values()
     }
-}
-
-// ---- notifier ----------------------------------------------------------------------------------------
-
-/// Tells apps.
-pub trait Notifier: Send + Sync {
-    /// When this app is told; `None` tells it nothing. The same for as long as the process lives.
-    fn policy(&self, app: &AppId) -> Option<NotifyPolicy>;
-
-    /// Delivers one notification once. Never fails: what goes wrong is a result.
-    fn notify(&self, notification: Notification) -> Promise<DeliveryResult>;
-}
-
-/// What an app is told.
-#[derive(Clone, Debug)]
-pub struct Notification {
-    /// The transaction.
-    pub key: Key,
-    /// Which version of it, under which id.
-    pub notice: Notice,
-    /// What the app had asked for.
-    pub request: Arc<Request>,
-    /// How it ended; `None` while a person is asked.
-    pub resolution: Option<Resolution>,
 }

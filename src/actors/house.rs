@@ -10,7 +10,7 @@ use super::policies::Policies;
 use super::router::Router;
 use crate::clock::Clock;
 use crate::ports::{Journal, Notifier, Providers};
-use crate::transaction::{AppId, Policy};
+use crate::transaction::{AppId, Policy, invariants};
 
 /// Bounds that an operator can set. All are per process.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -70,6 +70,11 @@ impl House {
         let policies = Policies::new(&providers, &*notifier, apps);
         let gate = |provider: &Arc<dyn crate::ports::Provider>| {
             let name = provider.name().to_owned();
+            debug_assert_eq!(
+                invariants::check_policy(provider.policy()),
+                Ok(()),
+                "{name}"
+            );
             let gate = Gate::new(&name, provider.limits().clone(), clock);
             (name, gate)
         };

@@ -35,9 +35,14 @@ pub(super) fn read(
         return Err(unknown_field(unknown));
     }
     let id = identity(app, &mut fields, idempotency_key)?;
-    let provider = provider(doors, &mut fields)?;
+    let named = provider(doors, &mut fields)?;
     let amount = amount(&mut fields)?;
     let payload = payload(&mut fields)?;
+    let provider = named.unwrap_or_else(|| {
+        let routed = doors.routes.provider(app, amount.as_ref(), &payload);
+        let default = doors.house.providers.default_name();
+        routed.unwrap_or(default).to_owned()
+    });
     let now = doors.house.clock.now().wall;
     let policy = doors
         .house
@@ -111,11 +116,12 @@ pub(super) fn id(text: &str, pointer: &str) -> Result<TransactionId, Problem> {
     }
 }
 
-fn provider(doors: &Doors, fields: &mut Map<String, Value>) -> Result<String, Problem> {
+/// The provider that the request itself names.
+fn provider(doors: &Doors, fields: &mut Map<String, Value>) -> Result<Option<String>, Problem> {
     let providers = &doors.house.providers;
     match fields.remove("provider") {
-        None => Ok(providers.default_name().to_owned()),
-        Some(Value::String(name)) if providers.get(&name).is_some() => Ok(name),
+        None => Ok(None),
+        Some(Value::String(name)) if providers.get(&name).is_some() => Ok(Some(name)),
         Some(Value::String(name)) => {
             let known: Vec<&str> = providers.iter().map(|provider| provider.name()).collect();
             let detail = format!(

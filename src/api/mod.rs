@@ -14,6 +14,7 @@ pub mod keys;
 mod operators;
 mod prefer;
 mod problem;
+pub mod routing;
 mod transactions;
 mod view;
 mod webhooks;
@@ -27,6 +28,8 @@ use actix_web::web::{self, ServiceConfig};
 
 pub use auth::{Access, Caller, in_a_span};
 pub use problem::Problem;
+
+use routing::Routes;
 
 use crate::actors::House;
 use crate::transaction::AppId;
@@ -65,12 +68,14 @@ pub struct Doors {
     pub house: Arc<House>,
     /// The apps, one at least.
     pub apps: Vec<AppId>,
-    /// Providers that are not used any more.
-    pub retired: BTreeSet<String>,
     /// Where providers reach the webhooks, without a slash at the end.
     pub public_url: String,
     /// How callers show who they are.
     pub access: Access,
+    /// Which provider takes what names none.
+    pub routes: Routes,
+    /// Providers that are gone for good.
+    pub retired: BTreeSet<String>,
     /// The bounds.
     pub bounds: DoorBounds,
 }
@@ -82,6 +87,16 @@ impl Doors {
         match self.apps.as_slice() {
             [only] => Some(only),
             _ => None,
+        }
+    }
+
+    /// What a webhook is answered whose provider is not configured.
+    #[must_use]
+    pub fn no_provider(&self, name: &str) -> Problem {
+        if self.retired.contains(name) {
+            Problem::retired_provider(name)
+        } else {
+            Problem::unknown_provider(name)
         }
     }
 }

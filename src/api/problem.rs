@@ -219,6 +219,7 @@ impl Problem {
                 (StatusCode::CONFLICT, "already_final")
             }
             Ignored::Refused(Refusal::NeverSent) => (StatusCode::CONFLICT, "never_sent"),
+            Ignored::Refused(Refusal::NoInquiry) => (StatusCode::CONFLICT, "no_inquiry"),
             Ignored::Refused(Refusal::AlreadyQueued) => (StatusCode::CONFLICT, "already_queued"),
             Ignored::Refused(Refusal::StillOpen { .. }) => (StatusCode::CONFLICT, "still_open"),
             Ignored::Duplicate | Ignored::Late | Ignored::Stale | Ignored::Uninformative => {
@@ -240,22 +241,23 @@ impl Problem {
         )
     }
 
+    pub(super) fn retired_provider(name: &str) -> Self {
+        let detail =
+            format!("the provider {name:?} is not used here any more; send no further webhooks");
+        Self::new(
+            StatusCode::GONE,
+            "retired_provider",
+            "This provider is retired",
+            detail,
+        )
+    }
+
     pub(super) fn several_providers() -> Self {
         let detail = "several providers are configured: use /webhooks/{provider}";
         Self::new(
             StatusCode::NOT_FOUND,
             "several_providers",
             "The webhook does not say whose it is",
-            detail,
-        )
-    }
-
-    pub(super) fn retired_provider(name: &str) -> Self {
-        let detail = format!("the provider {name:?} is not used any more");
-        Self::new(
-            StatusCode::GONE,
-            "retired_provider",
-            "This provider is retired",
             detail,
         )
     }

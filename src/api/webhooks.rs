@@ -33,7 +33,7 @@ pub(super) async fn receive(
         .house
         .providers
         .get(name)
-        .ok_or_else(|| Problem::unknown_provider(name))?;
+        .ok_or_else(|| doors.no_provider(name))?;
     let token = request.match_info().get("token");
     take(&doors, provider.as_ref(), token, &request, payload).await
 }
@@ -250,11 +250,7 @@ impl Arrival<'_> {
             report: report.clone(),
             body: String::from_utf8_lossy(self.body).into_owned(),
         };
-        tracing::info!(
-            provider = self.provider,
-            event_id,
-            "webhook for something not known yet, kept"
-        );
+        tracing::info!(provider = self.provider, event_id, "webhook for something not known yet, kept");
         let journal = &self.doors.house.journal;
         journal.keep(kept).await.map_err(unavailable)
     }
@@ -273,9 +269,7 @@ impl Arrival<'_> {
                 self.doors.apps.iter().map(key).collect()
             }
             Subject::Theirs { reference } => {
-                let room = house
-                    .gate(self.provider)
-                    .is_some_and(|gate| gate.take_hint());
+                let room = house.gate(self.provider).is_some_and(|gate| gate.take_hint());
                 if !room {
                     return;
                 }

@@ -21,9 +21,9 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
                 .clone()
                 .unwrap_or_else(|| format!("http://{}", config.listen)),
             base_url: provider.base_url.clone(),
-            environment: None,
-            settings: std::collections::BTreeMap::new(),
-            secrets: std::collections::BTreeMap::new(),
+            environment: provider.environment.clone(),
+            settings: provider.settings.clone(),
+            secrets: provider.secrets.clone(),
             token_secrets: vec![Secret::new("only to check that the profile can be set up")],
             time_scale: config.time_scale,
         };
@@ -52,6 +52,9 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
             "nobody"
         };
         writeln!(out, "  app {}, told by {told}", app.name)?;
+    }
+    for warning in &config.warnings {
+        eprintln!("teller: {warning}");
     }
     if config.refuse_open_doors().is_err() {
         eprintln!(

@@ -4,6 +4,7 @@ use anyhow::bail;
 
 use super::file::AppTable;
 use super::keys::KeyConfig;
+use super::origin::Origin;
 use crate::adapters::notifier::NotifyConfig;
 use crate::transaction::AppId;
 
@@ -22,7 +23,8 @@ pub struct AppConfig {
     pub keys: Vec<KeyConfig>,
 }
 
-pub(super) fn apps(origin: &str, tables: Vec<AppTable>) -> anyhow::Result<Vec<AppConfig>> {
+pub(super) fn apps(place: &Origin<'_>, tables: Vec<AppTable>) -> anyhow::Result<Vec<AppConfig>> {
+    let origin = place.path.display();
     if tables.is_empty() || tables.len() > APPS_MAX {
         bail!(
             "{origin}: a teller has 1 to {APPS_MAX} apps; there are {}",
@@ -40,7 +42,7 @@ pub(super) fn apps(origin: &str, tables: Vec<AppTable>) -> anyhow::Result<Vec<Ap
         }
         apps.push(AppConfig {
             name: table.name,
-            notify: table.notify,
+            notify: table.notify.map(|notify| notify.beside(place.folder())),
             keys: table.keys,
         });
     }

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::keys::KeyConfig;
+use super::providers::ProviderTable;
+use super::routing::RouteTable;
 use crate::adapters::notifier::NotifyConfig;
 use crate::adapters::provider::{OneOrMany, Written};
 use crate::transaction::AppId;
@@ -28,7 +31,11 @@ pub(super) struct File {
     pub(super) operators: OperatorsTable,
     #[serde(default)]
     pub(super) webhooks: WebhooksTable,
-    pub(super) provider: Vec<ProviderTable>,
+    pub(super) provider: Vec<Spanned<ProviderTable>>,
+    #[serde(default)]
+    pub(super) retired_providers: Vec<String>,
+    #[serde(default)]
+    pub(super) route: Vec<Spanned<RouteTable>>,
     #[serde(default)]
     pub(super) bounds: BoundsTable,
 }
@@ -54,15 +61,7 @@ pub(super) struct OperatorsTable {
 pub(super) struct WebhooksTable {
     #[serde(default)]
     pub(super) token_secret_files: Vec<PathBuf>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ProviderTable {
-    pub(super) profile: PathBuf,
-    pub(super) base_url: Option<String>,
-    #[serde(default)]
-    pub(super) default: bool,
+    pub(super) kept_for: Option<Written>,
 }
 
 #[derive(Deserialize, Default)]

@@ -5,10 +5,15 @@ mod apps;
 mod doors;
 mod file;
 mod keys;
+mod origin;
+mod providers;
+mod routing;
+mod secret_source;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,13 +21,24 @@ use anyhow::{Context, bail};
 
 pub use apps::{APPS_MAX, AppConfig};
 pub use keys::{KEYS_MAX, KeyConfig, NewKey};
+pub use providers::{PROVIDERS_MAX, ProviderConfig};
+pub use routing::ROUTES_MAX;
+pub use secret_source::SecretSource;
 pub use secrets::webhook_secrets;
 
-use file::{BoundsTable, File, ProviderTable};
+use file::{BoundsTable, File};
+use origin::Origin;
 
 use crate::actors::Bounds;
-use crate::adapters::provider::{Profile, ProfileProblem};
+use crate::adapters::provider::ProfileProblem;
+use crate::api::routing::Routes;
 use crate::api::{Access, DoorBounds};
+
+/// How long a webhook that nobody claims is kept, if not said otherwise: for as long as the longest
+/// sender repeats.
+const INBOX_KEPT_FOR: Duration = Duration::from_hours(30 * 24);
+/// The shortest such time.
+const INBOX_KEPT_FOR_MIN: Duration = Duration::from_mins(1);
 
 /// Everything that an operator can set, checked.
 #[derive(Clone, Debug)]
@@ -49,8 +65,14 @@ pub struct Config {
     pub open_doors: bool,
     /// The providers.
     pub providers: Vec<ProviderConfig>,
-    /// The provider that takes what names none.
+    /// The provider that takes what names none and what no route is about.
     pub default_provider: String,
+    /// Which provider takes what names none.
+    pub routes: Routes,
+    /// Providers that are gone for good: their webhooks are told so.
+    pub retired_providers: BTreeSet<String>,
+    /// How long a webhook that nobody claims stays in the inbox.
+    pub inbox_kept_for: Duration,
     /// Files with secrets for the tokens in webhook URLs; without any, one is made in the data directory.
     pub token_secret_files: Vec<PathBuf>,
     /// Bounds of the actors.
@@ -59,15 +81,8 @@ pub struct Config {
     pub doors: DoorBounds,
     /// Log rows that may wait to be folded.
     pub max_unfolded: u64,
-}
-
-/// One provider.
-#[derive(Clone, Debug)]
-pub struct ProviderConfig {
-    /// Its profile, parsed.
-    pub profile: Profile,
-    /// Where it is, instead of where the profile says.
-    pub base_url: Option<String>,
+    /// What works and is unwise, in words for an operator.
+    pub warnings: Vec<String>,
 }
 
 /// What flags and the environment override.
@@ -105,10 +120,11 @@ impl Config {
     /// # Errors
     /// What is wrong, with file and line.
     pub fn parse(text: &str, path: &Path, overrides: Overrides) -> anyhow::Result<Self> {
+        let place = Origin { path, text };
         let origin = path.display().to_string();
         let file: File =
             toml::from_str(text).map_err(|error| ProfileProblem::of_toml(&origin, text, &error))?;
-        let beside = |relative: &Path| path.parent().unwrap_or(Path::new(".")).join(relative);
+        let mut warnings = Vec::new();
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let workers = overrides.workers.or(file.workers).unwrap_or(cores);
         if workers == 0 || workers > 256 {
@@ -116,13 +132,29 @@ impl Config {
                 "{origin}: workers has to be 1 to 256 (a shard each, and there are 256 partitions); it is {workers}"
             );
         }
-        let apps = apps::apps(&origin, file.app.into_vec())?;
+        let kept_for = file.webhooks.kept_for.map(|written| written.0);
+        let inbox_kept_for = kept_for.unwrap_or(INBOX_KEPT_FOR);
+        if inbox_kept_for < INBOX_KEPT_FOR_MIN {
+            bail!(
+                "{origin}: [webhooks] kept_for is a minute at least: an answer may be hours behind its webhook"
+            );
+        }
+        let apps = apps::apps(&place, file.app.into_vec())?;
         let access = keys::access(&origin, &apps, &file.operators.keys)?;
-        let (providers, default_provider) = providers(&origin, &file.provider, beside)?;
+        let providers = providers::providers(
+            &place,
+            file.provider,
+            file.retired_providers,
+            file.time_scale,
+            &mut warnings,
+        )?;
+        let routes = routing::routes(&place, file.route, &providers.all, &apps)?;
         Ok(Self {
             listen: overrides.listen.unwrap_or(file.listen),
             public_url: overrides.public_url.or(file.public_url),
-            data_dir: overrides.data_dir.unwrap_or_else(|| beside(&file.data_dir)),
+            data_dir: overrides
+                .data_dir
+                .unwrap_or_else(|| place.beside(&file.data_dir)),
             workers,
             // Kubernetes kills after 30 s; a payment's call is worth most of that.
             drain_timeout: file
@@ -132,58 +164,24 @@ impl Config {
             apps,
             access,
             open_doors: overrides.open_doors || file.open_doors,
-            providers,
-            default_provider,
+            providers: providers.all,
+            default_provider: providers.default,
+            routes,
+            retired_providers: providers.retired,
+            inbox_kept_for,
             token_secret_files: file
                 .webhooks
                 .token_secret_files
                 .iter()
-                .map(|file| beside(file))
+                .map(|file| place.beside(file))
                 .collect(),
             bounds: bounds(&file.bounds),
             doors: doors(&file.bounds),
             max_unfolded: file.bounds.max_unfolded.unwrap_or(500_000),
             origin: path.to_owned(),
+            warnings,
         })
     }
-}
-
-fn providers(
-    origin: &str,
-    tables: &[ProviderTable],
-    beside: impl Fn(&Path) -> PathBuf,
-) -> anyhow::Result<(Vec<ProviderConfig>, String)> {
-    let mut providers: Vec<ProviderConfig> = Vec::new();
-    let mut default = None;
-    for table in tables {
-        let path = beside(&table.profile);
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("{origin}: the profile {shown} can't be read"))?;
-        let profile = Profile::parse(&text, &shown)?;
-        if providers
-            .iter()
-            .any(|other| other.profile.name() == profile.name())
-        {
-            bail!("{origin}: two profiles have the name {:?}", profile.name());
-        }
-        if table.default && default.replace(profile.name().to_owned()).is_some() {
-            bail!("{origin}: more than one provider says default = true");
-        }
-        providers.push(ProviderConfig {
-            profile,
-            base_url: table.base_url.clone(),
-        });
-    }
-    let default = match (default, providers.as_slice()) {
-        (Some(default), _) => default,
-        (None, [only]) => only.profile.name().to_owned(),
-        (None, []) => {
-            bail!("{origin}: no provider is configured; add a [[provider]] with a profile")
-        }
-        (None, _) => bail!("{origin}: several providers, and none says default = true"),
-    };
-    Ok((providers, default))
 }
 
 fn bounds(table: &BoundsTable) -> Bounds {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::event::Command;
 use super::evidence::Report;
 use super::identity::{Key, notification_id};
 use super::policy::{MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
@@ -89,6 +90,8 @@ impl Transaction {
             notice: None,
             inquiries: 0,
             last_report: None,
+            resends: 0,
+            acted_on: false,
             webhooks: 0,
             webhook_events: Vec::new(),
             volatile: Volatile::default(),
@@ -159,8 +162,19 @@ impl Transaction {
                     provider_reference: None,
                 });
             }
-            Fact::Answered { attempt, report } => {
+            Fact::Answered {
+                attempt,
+                report,
+                resend,
+            } => {
                 self.learn_reference(record.version, *attempt, report)?;
+                if *resend {
+                    self.last_report = Some(report.clone());
+                }
+            }
+            Fact::Resent { attempt } => {
+                self.attempt_mut(record.version, *attempt)?;
+                self.resends = self.resends.saturating_add(1);
             }
             Fact::Inquired {
                 attempt, report, ..
@@ -207,10 +221,14 @@ impl Transaction {
                     }
                 }
             }
-            Fact::Acted { outcome, .. } => {
+            Fact::Acted {
+                outcome, command, ..
+            } => {
                 if outcome.is_some() {
                     self.conflict_open = false;
                 }
+                // Asking changes nothing about what was asked for; whatever else a person does, does.
+                self.acted_on |= command != Command::Inquire.as_str();
             }
             Fact::AnswerLost { .. }
             | Fact::ReviewOpened { .. }

@@ -43,6 +43,15 @@ pub enum Event {
         /// What it says.
         report: Report,
     },
+    /// A request that was sent again, as an inquiry, came back.
+    ResendAnswered {
+        /// Of which attempt.
+        attempt: u32,
+        /// When its first byte went out; `None` if none did.
+        sent_at: Option<Mono>,
+        /// What the answer says. "Not executed" speaks of this sending only.
+        report: Report,
+    },
     /// A webhook that the profile trusts.
     WebhookArrived {
         /// The attempt that it names, if it names one.
@@ -81,6 +90,7 @@ impl Event {
             Self::SubmissionAnswered { .. } => "submission_answered",
             Self::InquiryPermitted { .. } => "inquiry_permitted",
             Self::InquiryAnswered { .. } => "inquiry_answered",
+            Self::ResendAnswered { .. } => "resend_answered",
             Self::WebhookArrived { .. } => "webhook_arrived",
             Self::HintArrived => "hint_arrived",
             Self::TimerFired(_) => "timer_fired",
@@ -106,6 +116,16 @@ pub enum DeliveryResult {
     },
     /// 410: the app wants no more of it.
     Gone,
+    /// The app's endpoint gets nothing any more.
+    Disabled {
+        /// Why, for people.
+        why: String,
+    },
+    /// Nothing went out: it was not this delivery's turn.
+    HeldBack {
+        /// When to ask again.
+        wait: Duration,
+    },
 }
 
 /// Something that a person or an app wants done. May be refused.
@@ -166,6 +186,11 @@ pub enum Effect {
     AskToInquire,
     /// Ask the provider about this attempt.
     Inquire {
+        /// Its number.
+        attempt: u32,
+    },
+    /// Send the request of this attempt again, byte for byte, within the inquiry's permit.
+    Resend {
         /// Its number.
         attempt: u32,
     },

@@ -4,7 +4,7 @@
 use super::decide::Decision;
 use super::event::Effect;
 use super::evidence::{Outcome, Source};
-use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
+use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS, MAX_RESENDS, Policy};
 use super::record::Fact;
 use super::state::{Delivery, Errand, Fate, ReviewReason, State, Transaction};
 use super::timers::Timer;
@@ -36,8 +36,20 @@ pub fn check_step(before: Option<&Transaction>, decision: &Decision) -> Result<(
         at_most_one_execution(before, decision)?;
         outcomes_stay(before, &decision.next)?;
         each_event_once(before, decision)?;
+        resent_safely(before, decision)?;
     }
     Ok(())
+}
+
+/// Checks a provider's numbers: what the profile's reader has to see to.
+///
+/// # Errors
+/// The law that is broken, in words.
+pub fn check_policy(policy: &Policy) -> Result<(), String> {
+    ensure(
+        policy.resend_safe_for.is_some() || !policy.inquiry.resends(),
+        "law 2: asking by sending again needs resend_safe_for",
+    )
 }
 
 fn ensure(holds: bool, law: &str) -> Result<(), String> {
@@ -173,6 +185,10 @@ fn bounded(transaction: &Transaction) -> Result<(), String> {
     ensure(
         transaction.webhook_events.len() <= MAX_RECORDED_WEBHOOKS,
         "law 8: too many event ids remembered",
+    )?;
+    ensure(
+        transaction.resends <= MAX_RESENDS,
+        "law 8: sent again too often",
     )
 }
 
@@ -188,6 +204,13 @@ fn effects_are_committed(decision: &Decision) -> Result<(), String> {
             Effect::Submit { attempt } => ensure(
                 committed(attempt),
                 "law 1: a submission without a committed intent",
+            ),
+            Effect::Resend { attempt } => ensure(
+                decision
+                    .records
+                    .iter()
+                    .any(|record| record.fact == Fact::Resent { attempt }),
+                "law 1: sent again without a record of it",
             ),
             Effect::ClaimInbox => ensure(
                 decision.next.provider_references().next().is_some(),
@@ -216,6 +239,20 @@ fn at_most_one_execution(before: &Transaction, decision: &Decision) -> Result<()
         !started || !executed,
         "law 2: an attempt started after one was executed",
     )
+}
+
+/// Law 2: a request is sent again only while that can't execute it again.
+fn resent_safely(before: &Transaction, decision: &Decision) -> Result<(), String> {
+    decision
+        .records
+        .iter()
+        .try_for_each(|record| match record.fact {
+            Fact::Resent { attempt } => ensure(
+                attempt == before.attempt_no() && before.may_resend(record.at),
+                "law 2: sent again outside of the provider's promise",
+            ),
+            _ => Ok(()),
+        })
 }
 
 /// A webhook that came before is not recorded again.

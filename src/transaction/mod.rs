@@ -39,7 +39,7 @@ pub use identity::{
 };
 pub use policy::{
     Inquiries, MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_INQUIRIES, MAX_RECORDED_WEBHOOKS,
-    NotifyPolicy, OnAbsence, Policy, Way,
+    MAX_RESENDS, NotifyPolicy, OnAbsence, Policy, Way,
 };
 pub use record::{AttemptFate, DeliveryRecord, Fact, RECORD_FORMAT, Record};
 pub use request::{Amount, GhostWindow, Intent, Rendered, Request};

@@ -17,6 +17,10 @@ pub const MAX_RECORDED_INQUIRIES: u32 = 200;
 /// conclusive ones are still taken.
 pub const MAX_RECORDED_WEBHOOKS: usize = 100;
 
+/// Times that one transaction's requests can ever be sent again as an inquiry. Each is a record of its
+/// own; the ladder's last steps are minutes, so this is most of a day.
+pub const MAX_RESENDS: u32 = 100;
+
 /// How one provider's transactions are handled.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Policy {
@@ -28,7 +32,7 @@ pub struct Policy {
     /// Whether, and for how long after an attempt's start, sending the same reference again is
     /// idempotent at the provider (law 2). `None`: never.
     pub resend_safe_for: Option<Duration>,
-    /// TEMP
+    /// How the provider is asked what became of an attempt.
     pub inquiry: Inquiries,
     /// Equal gaps between the failure and the end of the ghost window, an inquiry at the end of each.
     pub inquiry_gaps: u32,
@@ -53,6 +57,41 @@ pub struct Policy {
     pub call_overdue_after: Duration,
     /// How the app is told; `None` tells it nothing.
     pub notify: Option<NotifyPolicy>,
+}
+
+/// How a provider is asked about an attempt, which may depend on whether it gave a reference for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Inquiries {
+    /// While the provider's own reference for the attempt is known.
+    pub with_reference: Way,
+    /// While it isn't.
+    pub without_reference: Way,
+}
+
+impl Inquiries {
+    /// A provider that can always be asked.
+    pub const ALWAYS: Self = Self {
+        with_reference: Way::Ask,
+        without_reference: Way::Ask,
+    };
+
+    /// Whether some of it is asked by sending again.
+    #[must_use]
+    pub fn resends(self) -> bool {
+        self.with_reference == Way::Resend || self.without_reference == Way::Resend
+    }
+}
+
+/// A way of asking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// By an inquiry.
+    Ask,
+    /// By sending the same request again: the provider answers what became of the first. Only as
+    /// [`super::Transaction::may_resend`] says, which makes [`Policy::resend_safe_for`] mandatory.
+    Resend,
+    /// Not at all: webhooks and people tell.
+    Never,
 }
 
 /// What follows a proven absence.
@@ -103,23 +142,4 @@ impl NotifyPolicy {
         let spread = 1.0 + self.jitter * (2.0 * key.jitter(delivery.wrapping_add(1000)) - 1.0);
         Some(wait.mul_f64(spread.max(0.0)))
     }
-}
-
-/// TEMP
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Inquiries {
-    /// TEMP
-    pub with_reference: Way,
-    /// TEMP
-    pub without_reference: Way,
-}
-/// TEMP
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
-    /// TEMP
-    Ask,
-    /// TEMP
-    Resend,
-    /// TEMP
-    Never,
 }

@@ -82,12 +82,20 @@ pub enum Fact {
         /// What it will do.
         intent: Arc<Intent>,
     },
-    /// The submission's call came back.
+    /// The submission's call came back, or that of a request that was sent again.
     Answered {
         /// Of which attempt.
         attempt: u32,
         /// What it says.
         report: Report,
+        /// Whether it answers a request that was sent again.
+        #[serde(default, skip_serializing_if = "is_false")]
+        resend: bool,
+    },
+    /// The attempt's request is about to be sent again, as an inquiry.
+    Resent {
+        /// Its number.
+        attempt: u32,
     },
     /// Nobody will hear the answer of this attempt any more.
     AnswerLost {
@@ -172,17 +180,19 @@ pub enum DeliveryRecord {
 }
 
 impl DeliveryRecord {
-    /// What is kept of `result`, given whether the schedule goes on.
+    /// What is kept of `result`, given whether the schedule goes on; nothing of what never went out.
     #[must_use]
-    pub fn of(result: &DeliveryResult, goes_on: bool) -> Self {
-        match result {
+    pub fn of(result: &DeliveryResult, goes_on: bool) -> Option<Self> {
+        Some(match result {
             DeliveryResult::Acknowledged => Self::Acknowledged,
             DeliveryResult::Failed { why, .. } if goes_on => Self::Failed { why: why.clone() },
             DeliveryResult::Failed { why, .. } => Self::GivenUp { why: why.clone() },
             DeliveryResult::Gone => Self::GivenUp {
                 why: "the app answered 410 Gone".to_owned(),
             },
-        }
+            DeliveryResult::Disabled { why } => Self::GivenUp { why: why.clone() },
+            DeliveryResult::HeldBack { .. } => return None,
+        })
     }
 }
 
@@ -194,6 +204,7 @@ impl Fact {
             Self::Accepted { .. } => "accepted",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::Answered { .. } => "answered",
+            Self::Resent { .. } => "resent",
             Self::AnswerLost { .. } => "answer_lost",
             Self::Inquired { .. } => "inquired",
             Self::Webhook { .. } => "webhook",
@@ -209,7 +220,9 @@ impl Fact {
     #[must_use]
     pub fn report(&self) -> Option<(Option<u32>, &Report)> {
         match self {
-            Self::Answered { attempt, report }
+            Self::Answered {
+                attempt, report, ..
+            }
             | Self::Inquired {
                 attempt, report, ..
             } => Some((Some(*attempt), report)),
@@ -218,6 +231,7 @@ impl Fact {
             } => Some((*attempt, report)),
             Self::Accepted { .. }
             | Self::AttemptStarted { .. }
+            | Self::Resent { .. }
             | Self::AnswerLost { .. }
             | Self::ReviewOpened { .. }
             | Self::Expired
@@ -237,6 +251,7 @@ impl Fact {
             Self::Acted { .. } => Source::Operator,
             Self::Accepted { .. }
             | Self::AttemptStarted { .. }
+            | Self::Resent { .. }
             | Self::AnswerLost { .. }
             | Self::ReviewOpened { .. }
             | Self::Expired

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::evidence::{Conflict, Outcome, Report, Resolution};
 use super::identity::{Key, PayloadHash};
+use super::policy::MAX_RESENDS;
 use super::request::{Intent, Request};
 use super::time::{Mono, Timestamp};
 use super::timers::Timers;
@@ -192,6 +193,10 @@ pub struct Transaction {
     pub inquiries: u32,
     /// The last status report.
     pub last_report: Option<Report>,
+    /// Times that a request was sent again, as an inquiry. At most [`super::policy::MAX_RESENDS`].
+    pub resends: u32,
+    /// Whether a person or the app has acted on what happens to it: nothing is sent again after that.
+    pub acted_on: bool,
     /// Webhooks recorded so far.
     pub webhooks: u32,
     /// The event ids of recorded webhooks, oldest first. At most
@@ -271,6 +276,42 @@ impl Transaction {
     #[must_use]
     pub fn knows_event(&self, event_id: &str) -> bool {
         self.webhook_events.iter().any(|known| known == event_id)
+    }
+
+    /// Whether, at `wall`, the provider still promises that the last attempt's request can be sent again
+    /// without being executed again. A wall clock that was set back behind the attempt's start can't
+    /// tell, so it says no.
+    #[must_use]
+    pub fn is_resend_safe(&self, wall: Timestamp) -> bool {
+        self.attempt().is_some_and(|attempt| {
+            let safe = attempt
+                .intent
+                .resend_safe_for_ms
+                .map(|safe| attempt.started_at + Duration::from_millis(safe));
+            wall >= attempt.started_at && safe.is_some_and(|end| wall < end)
+        })
+    }
+
+    /// Whether the last attempt's request may be sent again, as an inquiry: while it is in doubt, within
+    /// the provider's promise, never after an outcome and never once somebody has acted (law 2).
+    #[must_use]
+    pub fn may_resend(&self, wall: Timestamp) -> bool {
+        let in_doubt = match self.state {
+            State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
+                matches!(self.last_fate(), Some(Fate::Pending | Fate::Unknown))
+            }
+            State::Accepted
+            | State::Submitting { .. }
+            | State::BackingOff { .. }
+            | State::Completed
+            | State::Declined
+            | State::Failed => false,
+        };
+        in_doubt
+            && !self.amount_is_disputed()
+            && !self.acted_on
+            && self.resends < MAX_RESENDS
+            && self.is_resend_safe(wall)
     }
 
     /// Whether the provider said that it was executed, for another amount, and nobody has settled that.

@@ -35,6 +35,8 @@ mod stats;
 mod tokens;
 mod told;
 
+use std::fmt;
+
 use actix_web::web;
 use serde_json::Value;
 
@@ -62,6 +64,14 @@ pub struct Running {
     pub url: String,
     host: Host,
     acorn: web::Data<Acorn>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Running {

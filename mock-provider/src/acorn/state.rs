@@ -66,7 +66,6 @@ pub(super) struct Inner {
 }
 
 /// What a request for a token met.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TokenAnswer {
     Issued { token: String, lifetime: Duration },
     Failed,

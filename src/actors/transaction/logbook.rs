@@ -56,8 +56,13 @@ fn log_fact(record: &Record, next: &Transaction) {
             tracing::info!(%key, version, attempt, "retried")
         }
         Fact::AttemptStarted { attempt, .. } => tracing::info!(%key, version, attempt, "submitted"),
-        Fact::Answered { attempt, report } => {
-            tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), word = report.word.as_deref(), "answered");
+        Fact::Resent { attempt } => tracing::info!(%key, version, attempt, state, "sent again"),
+        Fact::Answered {
+            attempt,
+            report,
+            resend,
+        } => {
+            tracing::info!(%key, version, attempt, state, resend, finding = report.finding.as_str(), word = report.word.as_deref(), "answered");
         }
         Fact::AnswerLost { attempt, why } => {
             tracing::warn!(%key, version, attempt, state, why = %why, "answer lost")

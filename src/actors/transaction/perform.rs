@@ -7,7 +7,7 @@ use actix::Context;
 use super::TransactionActor;
 use super::calls::healthy;
 use crate::ports::Notification;
-use crate::transaction::{Attempt, DeliveryResult, Effect, Errand, Event};
+use crate::transaction::{Attempt, DeliveryResult, Effect, Errand, Event, Finding, Report};
 
 impl TransactionActor {
     pub(super) fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
@@ -25,6 +25,7 @@ impl TransactionActor {
             }
             Effect::Submit { attempt } => self.submit(attempt, ctx),
             Effect::Inquire { attempt } => self.inquire(attempt, ctx),
+            Effect::Resend { attempt } => self.resend(attempt, ctx),
             Effect::Notify => self.notify(ctx),
             Effect::ClaimInbox => self.claim_inbox(ctx),
         }
@@ -79,6 +80,47 @@ impl TransactionActor {
                 attempt,
                 sent_at: result.sent_at,
                 report: result.report,
+            }
+        });
+    }
+
+    /// Sends the request again, unless the time in which that is safe has passed while the record of it
+    /// became durable.
+    fn resend(&mut self, attempt: u32, ctx: &mut Context<Self>) {
+        let permit = self.inquiry_permit.take();
+        let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else {
+            return;
+        };
+        let Some(intent) = seat.attempt().map(|attempt| Arc::clone(&attempt.intent)) else {
+            return;
+        };
+        let safe = seat.is_resend_safe(self.house.clock.now().wall);
+        let call = safe.then(|| provider.submit(intent, seat.request.traceparent.clone()));
+        let call = async move {
+            match call {
+                Some(call) => Some(call.await),
+                None => None,
+            }
+        };
+        Self::run(ctx, self, call, move |_, result| match result {
+            Some(result) => {
+                if let Some(permit) = permit {
+                    permit.came_back(healthy(&result.report.finding));
+                }
+                Event::ResendAnswered {
+                    attempt,
+                    sent_at: result.sent_at,
+                    report: result.report,
+                }
+            }
+            None => {
+                drop(permit);
+                let why = "not sent again: the time in which that is safe was over".to_owned();
+                Event::ResendAnswered {
+                    attempt,
+                    sent_at: None,
+                    report: Report::bare(Finding::Unclear { why }),
+                }
             }
         });
     }

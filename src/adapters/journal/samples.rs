@@ -10,7 +10,7 @@ use crate::ports::{Append, Expect, Kept, Summary};
 use crate::transaction::{
     Acceptance, AppId, Decision, Event, Finding, Inquiries, Intent, Key, Mono, Now, OnAbsence,
     PayloadHash, Policy, Record, Rendered, Report, Request, Timestamp, Transaction, TransactionId,
-    Way, accept, decide,
+    accept, decide,
 };
 
 /// A transaction on its way, and all the records that it has had.
@@ -168,10 +168,7 @@ fn policy() -> Policy {
         ghost_window: Some(minute),
         ghost_margin: Duration::from_secs(1),
         resend_safe_for: None,
-        inquiry: Inquiries {
-            with_reference: Way::Ask,
-            without_reference: Way::Ask,
-        },
+        inquiry: Inquiries::ALWAYS,
         inquiry_gaps: 3,
         pending_ladder: vec![minute],
         retry_ladder: vec![minute],

@@ -22,6 +22,10 @@ const SCHEDULE_MAX: usize = 50;
 /// The share of a wait by which it is spread.
 const JITTER: f64 = 0.2;
 
+/// How long an endpoint has failed, without a success in between, before it is disabled: longer than
+/// the schedule, so that news that came first has had all its deliveries.
+const DISABLE_AFTER: Duration = Duration::from_hours(5 * 24);
+
 /// What the reference app reads.
 const BODY: &str = r#"{"id": {{ id }}, "status": {"id": {{ id }}, "status": {{ word }}}}"#;
 
@@ -41,6 +45,7 @@ pub struct NotifyConfig {
     pub(super) url: Url,
     pub(super) allow: AllowList,
     pub(super) form: FormConfig,
+    pub(super) disable_after: Duration,
     schedule: Vec<Duration>,
     jitter: f64,
 }
@@ -103,6 +108,8 @@ struct Table {
     schedule: Option<Vec<Written>>,
     #[serde(default)]
     jitter: Option<f64>,
+    #[serde(default)]
+    disable_after: Option<Written>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -135,9 +142,18 @@ impl TryFrom<Table> for NotifyConfig {
         if !(0.0..=1.0).contains(&jitter) {
             return Err("jitter: expected a share from 0.0 to 1.0".to_owned());
         }
+        let disable_after = table
+            .disable_after
+            .map_or(DISABLE_AFTER, |written| written.0);
+        if disable_after.is_zero() {
+            return Err(
+                "disable_after: expected a time longer than zero, such as \"5d\"".to_owned(),
+            );
+        }
         Ok(Self {
             url,
             allow,
+            disable_after,
             form: table.form()?,
             schedule,
             jitter,
@@ -290,6 +306,10 @@ mod tests {
             ),
             (format!("{REFERENCE}\nschedule = []"), "1 to 50 waits"),
             (format!("{REFERENCE}\njitter = 1.5"), "0.0 to 1.0"),
+            (
+                format!("{REFERENCE}\ndisable_after = '0s'"),
+                "disable_after: expected a time longer than zero",
+            ),
             (
                 format!("{REFERENCE}\nretries = 3"),
                 "unknown field `retries`",

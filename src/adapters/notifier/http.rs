@@ -1,246 +1,220 @@
-//! The notifier port over HTTP.
+//! The notifier port over HTTP: one delivery from its turn to the judgement of its answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode, Url};
-use tokio::sync::Semaphore;
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Response, StatusCode};
 
-use super::address::AllowList;
-use super::config::{self, FormConfig, NotifierConfig, NotifyConfig};
+use super::config::NotifierConfig;
+use super::endpoint::Endpoint;
+use super::health::Answer;
 use super::problem::NotifierProblem;
-use super::resolver::FilteringResolver;
-use super::signing::Signers;
-use super::template_form::TemplateForm;
-use super::{TIME_OUT, secrets, standard_webhooks};
-use crate::adapters::provider::{
-    ClientSettings, TimeScale, causes, client_builder, read_retry_after,
-};
+use super::{ROOM_WITHIN, TIME_OUT, WRITTEN_WITHIN};
+use crate::adapters::provider::{TimeScale, causes, read_retry_after};
 use crate::clock::Clock;
-use crate::ports::{Notification, Notifier, Promise};
+use crate::ports::{
+    EndpointMemory, EndpointRefusal, EndpointStatus, Endpoints, Notification, Notifier, Promise,
+};
 use crate::transaction::{AppId, DeliveryResult, NotifyPolicy};
 
-/// Deliveries that are out to one app at once: an app that comes back must not be run over by all
-/// that has waited for it, nor a slow one hold a connection for each of its transactions.
-const DELIVERIES_AT_ONCE: usize = 64;
-/// For a connection to an app.
-const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
 /// Bytes of an app's answer that are read, and thrown away, so that its connection can be used again.
 const DRAINED_MAX_BYTES: usize = 16 * 1024;
+/// Which of a key's spreads is used for waiting; the core uses others.
+const SPREAD: u32 = 2_000;
 
 /// Tells apps over HTTP. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HttpNotifier(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
-    apps: BTreeMap<AppId, App>,
+    endpoints: BTreeMap<AppId, Arc<Endpoint>>,
     clock: Clock,
     scale: TimeScale,
+    memory: OnceLock<Arc<dyn EndpointMemory>>,
 }
 
-#[derive(Debug)]
-struct App {
-    url: Url,
-    allow: Arc<AllowList>,
-    /// Of its own, because its resolver knows what this app may reach.
-    http: reqwest::Client,
-    form: Form,
-    policy: NotifyPolicy,
-    permits: Semaphore,
-}
-
-#[derive(Debug)]
-enum Form {
-    Template {
-        method: Method,
-        content_type: HeaderValue,
-        form: Box<TemplateForm>,
-    },
-    StandardWebhooks {
-        signers: Signers,
-    },
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpNotifier")
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HttpNotifier {
-    /// Sets it up, and reads the secrets that the configuration names.
+    /// Sets it up, and reads the secrets that the configuration names. Nothing is remembered beyond
+    /// this process until [`remember_in`](Self::remember_in).
     ///
     /// # Errors
     /// [`NotifierProblem`] with the app and the key that is wrong.
     pub fn new(config: NotifierConfig, clock: Clock) -> Result<Self, NotifierProblem> {
         let scale = TimeScale::new(config.time_scale).map_err(NotifierProblem::Settings)?;
-        let mut apps = BTreeMap::new();
-        for (name, config) in config.apps {
-            let app = App::new(name.as_str(), config, scale)?;
-            apps.insert(name, app);
+        let mut endpoints = BTreeMap::new();
+        for (app, config) in config.apps {
+            let endpoint = Endpoint::new(app.clone(), config, scale)?;
+            endpoints.insert(app, Arc::new(endpoint));
         }
-        Ok(Self(Arc::new(Inner { apps, clock, scale })))
-    }
-}
-
-impl App {
-    fn new(name: &str, config: NotifyConfig, scale: TimeScale) -> Result<Self, NotifierProblem> {
-        let wrong = |key, what| NotifierProblem::App {
-            app: name.to_owned(),
-            key,
-            what,
-        };
-        let policy = config.policy(scale);
-        let form = match config.form {
-            FormConfig::Template {
-                method,
-                content_type,
-                body,
-                words,
-            } => Form::Template {
-                method: match method {
-                    config::Method::Put => Method::PUT,
-                    config::Method::Post => Method::POST,
-                },
-                content_type: HeaderValue::from_str(&content_type)
-                    .map_err(|_| wrong("content_type", "it is no header's value".to_owned()))?,
-                form: TemplateForm::new(&body, &content_type, words)
-                    .map(Box::new)
-                    .map_err(|what| wrong("body", what))?,
-            },
-            FormConfig::StandardWebhooks { secrets } => Form::StandardWebhooks {
-                signers: secrets::read(name, &secrets)?,
-            },
-        };
-        let allow = Arc::new(config.allow);
-        let http = client_builder(ClientSettings {
-            connect_time_out: scale.duration(CONNECT_TIME_OUT),
-            pool_idle_per_host: DELIVERIES_AT_ONCE,
-            speaks_tls: config.url.scheme() == "https",
-        })
-        .dns_resolver(FilteringResolver::new(Arc::clone(&allow)))
-        .build()
-        .map_err(NotifierProblem::Client)?;
-        Ok(Self {
-            url: config.url,
-            allow,
-            http,
-            form,
-            policy,
-            permits: Semaphore::new(DELIVERIES_AT_ONCE),
-        })
+        Ok(Self(Arc::new(Inner {
+            endpoints,
+            clock,
+            scale,
+            memory: OnceLock::new(),
+        })))
     }
 
-    /// The request that tells this app the news.
-    fn request(
-        &self,
-        notification: &Notification,
-        clock: Clock,
-    ) -> Result<reqwest::Request, String> {
-        // The resolver is asked for names only; an address that is written out is looked at here.
-        self.allow
-            .check(&self.url)
-            .map_err(|forbidden| forbidden.to_string())?;
-        let id = notification.notice.id.to_string();
-        let (method, content_type, body, signed) = match &self.form {
-            Form::Template {
-                method,
-                content_type,
-                form,
-            } => {
-                let body = form.body(notification)?;
-                (method.clone(), content_type.clone(), body, None)
+    /// Takes over what is remembered of the endpoints, and has what changes remembered from now on. For
+    /// the start, before anything is delivered.
+    ///
+    /// # Errors
+    /// Why the memory can't be read.
+    pub async fn remember_in(&self, memory: Arc<dyn EndpointMemory>) -> Result<(), String> {
+        for (app, trouble) in memory.recall().await? {
+            // What is remembered of an app that is told nothing now waits for its return.
+            if let Some(endpoint) = self.0.endpoints.get(&app) {
+                endpoint.health().recalled(trouble);
             }
-            Form::StandardWebhooks { signers } => {
-                let body = standard_webhooks::body(notification)
-                    .map_err(|_| "the body can't be written".to_owned())?;
-                let now = clock.now().wall;
-                let signature = signers.signature(&id, now, &body);
-                let content_type = HeaderValue::from_static("application/json");
-                (
-                    Method::POST,
-                    content_type,
-                    body,
-                    Some((now.as_secs(), signature)),
-                )
-            }
-        };
-        let mut request = reqwest::Request::new(method, self.url.clone());
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, content_type);
-        let mut put = |name: &'static str, text: &str| {
-            // Ids, numbers and base64 always fit; a trace that doesn't is left out.
-            if let Ok(value) = HeaderValue::from_str(text) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        };
-        put("webhook-id", &id);
-        put("idempotency-key", &id);
-        put(
-            "teller-transaction-version",
-            &notification.notice.version.to_string(),
-        );
-        if let Some(traceparent) = &notification.request.traceparent {
-            put("traceparent", traceparent);
         }
-        if let Some((timestamp_s, signature)) = signed {
-            put("webhook-timestamp", &timestamp_s.to_string());
-            put("webhook-signature", &signature);
-        }
-        *request.body_mut() = Some(body.into());
-        Ok(request)
+        // A second memory would be a fault of the caller; the first stays.
+        let _ = self.0.memory.set(memory);
+        Ok(())
     }
 }
 
 impl Inner {
     async fn notify(&self, notification: &Notification) -> DeliveryResult {
-        let Some(app) = self.apps.get(&notification.key.app) else {
-            return failed("the app is not configured to be told");
+        let Some(endpoint) = self.endpoints.get(&notification.key.app) else {
+            return failed("the app is not configured to be told".to_owned());
         };
-        let time_out = self.scale.duration(TIME_OUT);
-        let Ok(Ok(_permit)) = tokio::time::timeout(time_out, app.permits.acquire()).await else {
-            return failed("busy: too many deliveries to this app are out");
+        let spread = notification.key.jitter(SPREAD);
+        let room = endpoint.permits.acquire();
+        let room_within = self.scale.duration(ROOM_WITHIN);
+        let Ok(Ok(_permit)) = tokio::time::timeout(room_within, room).await else {
+            let wait = endpoint.health().no_room(spread);
+            return DeliveryResult::HeldBack { wait };
         };
-        let mut request = match app.request(notification, self.clock) {
+        let turn = match endpoint.turn(self.clock, spread) {
+            Ok(turn) => turn,
+            Err(instead) => return instead,
+        };
+        let mut request = match endpoint.request(notification, self.clock) {
             Ok(request) => request,
-            Err(why) => return failed(&why),
+            Err(why) => return failed(why),
         };
-        *request.timeout_mut() = Some(time_out);
-        match app.http.execute(request).await {
-            Ok(response) => {
-                let result = self.judge(&response);
-                drain(response).await;
-                result
-            }
-            Err(error) if error.is_connect() => {
-                failed(&format!("no connection: {}", causes(&error)))
-            }
-            Err(error) if error.is_timeout() => failed("no answer in time"),
-            Err(error) => failed(&format!("the connection broke: {}", causes(&error))),
+        *request.timeout_mut() = Some(self.scale.duration(TIME_OUT));
+        let began = self.clock.mono();
+        let (mut result, answer) = self.deliver(endpoint, request).await;
+        if let DeliveryResult::Failed { why, .. } = &mut result {
+            let took_ms = self.clock.mono().since(began).as_millis();
+            why.push_str(&format!(", after {took_ms} ms"));
         }
+        turn.came_back(answer, self.clock);
+        if let Err(why) = self.write_down(endpoint).await {
+            tracing::warn!(app = %endpoint.app, why, "what became of the app's endpoint could not be written down");
+        }
+        result
     }
 
-    fn judge(&self, response: &Response) -> DeliveryResult {
+    async fn deliver(
+        &self,
+        endpoint: &Endpoint,
+        request: reqwest::Request,
+    ) -> (DeliveryResult, Answer) {
+        let why = match endpoint.http.execute(request).await {
+            Ok(response) => {
+                let judged = self.judge(&response);
+                drain(response).await;
+                return judged;
+            }
+            Err(error) if error.is_connect() => format!("no connection: {}", causes(&error)),
+            Err(error) if error.is_timeout() => "no answer in time".to_owned(),
+            Err(error) => format!("the connection broke: {}", causes(&error)),
+        };
+        (failed(why), Answer::Failed)
+    }
+
+    fn judge(&self, response: &Response) -> (DeliveryResult, Answer) {
         let status = response.status();
         if status.is_success() {
-            return DeliveryResult::Acknowledged;
+            return (DeliveryResult::Acknowledged, Answer::Acknowledged);
         }
         if status == StatusCode::GONE {
-            return DeliveryResult::Gone;
+            return (DeliveryResult::Gone, Answer::Gone);
         }
-        let waits = matches!(
+        let overloaded = matches!(
             status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT
         );
-        let asked = response.headers().get(RETRY_AFTER).filter(|_| waits);
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .filter(|_| overloaded)
+            .and_then(|value| read_retry_after(value, self.clock.now().wall))
+            .map(|wait| self.scale.duration(wait));
         let redirect = if status.is_redirection() {
             "; redirects are not followed"
         } else {
             ""
         };
-        DeliveryResult::Failed {
+        let result = DeliveryResult::Failed {
             why: format!("the app answered HTTP {}{redirect}", status.as_u16()),
-            retry_after: asked
-                .and_then(|value| read_retry_after(value, self.clock.now().wall))
-                .map(|wait| self.scale.duration(wait)),
+            retry_after,
+        };
+        let answer = if overloaded {
+            Answer::Overloaded { retry_after }
+        } else {
+            Answer::Failed
+        };
+        (result, answer)
+    }
+
+    /// Has the memory hold what has to be known of this endpoint beyond a restart, if that changed.
+    async fn write_down(&self, endpoint: &Arc<Endpoint>) -> Result<(), String> {
+        let Some(memory) = self.memory.get() else {
+            return Ok(());
+        };
+        let clock = self.clock;
+        if endpoint.health().to_remember(clock.now()).is_none() {
+            return Ok(());
         }
+        let (endpoint, memory) = (Arc::clone(endpoint), Arc::clone(memory));
+        // In a task of its own: a transaction that leaves must not leave it half done.
+        let written = tokio::spawn(async move {
+            let _one_at_a_time = endpoint.writing.lock().await;
+            let Some(trouble) = endpoint.health().to_remember(clock.now()) else {
+                return Ok(());
+            };
+            memory.remember(&endpoint.app, trouble.clone()).await?;
+            endpoint.health().remembered(trouble);
+            Ok(())
+        });
+        match tokio::time::timeout(WRITTEN_WITHIN, written).await {
+            Ok(Ok(written)) => written,
+            Ok(Err(_)) => Err("its task was stopped".to_owned()),
+            Err(_) => Err("it is not written down yet".to_owned()),
+        }
+    }
+
+    fn endpoint(&self, app: &AppId) -> Result<&Arc<Endpoint>, EndpointRefusal> {
+        self.endpoints
+            .get(app)
+            .ok_or_else(|| EndpointRefusal::Unknown(app.clone()))
+    }
+
+    async fn change(
+        &self,
+        app: &AppId,
+        change: impl FnOnce(&Endpoint),
+    ) -> Result<(), EndpointRefusal> {
+        let endpoint = self.endpoint(app)?;
+        change(endpoint);
+        self.write_down(endpoint)
+            .await
+            .map_err(EndpointRefusal::Forgetful)
     }
 }
 
@@ -256,16 +230,17 @@ async fn drain(mut response: Response) {
     }
 }
 
-fn failed(why: &str) -> DeliveryResult {
+fn failed(why: String) -> DeliveryResult {
     DeliveryResult::Failed {
-        why: why.to_owned(),
+        why,
         retry_after: None,
     }
 }
 
 impl Notifier for HttpNotifier {
     fn policy(&self, app: &AppId) -> Option<NotifyPolicy> {
-        self.0.apps.get(app).map(|app| app.policy.clone())
+        let endpoint = self.0.endpoints.get(app)?;
+        Some(endpoint.policy.clone())
     }
 
     fn notify(&self, notification: Notification) -> Promise<DeliveryResult> {
@@ -274,25 +249,57 @@ impl Notifier for HttpNotifier {
     }
 }
 
+impl Endpoints for HttpNotifier {
+    fn endpoints(&self) -> Vec<EndpointStatus> {
+        let endpoints = self.0.endpoints.values();
+        endpoints
+            .map(|endpoint| endpoint.status(self.0.clock))
+            .collect()
+    }
+
+    fn enable(&self, app: &AppId) -> Promise<Result<(), EndpointRefusal>> {
+        let (inner, app) = (Arc::clone(&self.0), app.clone());
+        Box::pin(async move {
+            let enable = |endpoint: &Endpoint| endpoint.health().enable();
+            inner.change(&app, enable).await
+        })
+    }
+
+    fn disable(&self, app: &AppId, why: String) -> Promise<Result<(), EndpointRefusal>> {
+        let (inner, app) = (Arc::clone(&self.0), app.clone());
+        Box::pin(async move {
+            let now = inner.clock.now();
+            let disable = |endpoint: &Endpoint| endpoint.health().disable(now, &why);
+            inner.change(&app, disable).await
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::endpoint::DELIVERIES_AT_ONCE;
     use super::super::tests::{config, notification};
     use super::*;
     use crate::transaction::Status;
 
     #[tokio::test(start_paused = true)]
-    async fn a_delivery_without_its_turn_gives_up_in_time() {
+    async fn a_delivery_without_room_is_held_back_in_time() {
         let config = config("shop", "url = 'http://127.0.0.1:9/'", "");
         let notifier = HttpNotifier::new(config, Clock::system()).expect("usable");
-        let app = notifier.0.apps.values().next().expect("one app");
+        let endpoint = notifier.0.endpoints.values().next().expect("one app");
         let all = u32::try_from(DELIVERIES_AT_ONCE).expect("a small number");
-        let _held = app.permits.acquire_many(all).await.expect("never closed");
+        let _held = endpoint
+            .permits
+            .acquire_many(all)
+            .await
+            .expect("never closed");
         let before = tokio::time::Instant::now();
         let result = notifier.notify(notification(Status::Completed)).await;
-        assert_eq!(
-            result,
-            failed("busy: too many deliveries to this app are out")
-        );
-        assert_eq!(before.elapsed().as_secs(), TIME_OUT.as_secs());
+        let DeliveryResult::HeldBack { wait } = result else {
+            panic!("it found room: {result:?}");
+        };
+        assert!((1.0..=2.0).contains(&wait.as_secs_f64()), "{wait:?}");
+        assert_eq!(before.elapsed().as_secs(), ROOM_WITHIN.as_secs());
+        assert_eq!(notifier.endpoints()[0].deliveries, 0);
     }
 }

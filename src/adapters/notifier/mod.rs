@@ -1,10 +1,12 @@
 //! Telling apps over HTTP.
 //!
 //! ```text
-//!   Notification ──▶ HttpNotifier ── permit ──▶ form: template | standard_webhooks ──▶ one request
-//!                       │             (bounded                                            │
-//!                       │              per app)                                           ▼
-//!                       └◀── DeliveryResult: acknowledged, failed with its wait, gone ◀── status
+//!   Notification ──▶ HttpNotifier ── room, turn ──▶ form: template | standard_webhooks ──▶ one request
+//!                       │             │  (per app)                                            │ resolver:
+//!                       │             ▼                                                       ▼ addresses
+//!                       │       held back, disabled ◀── health ◀──────────────────────────── status
+//!                       │                                                                     │
+//!                       └◀── DeliveryResult: acknowledged, failed with its wait, gone ◀───────┘
 //! ```
 //!
 //! What holds here: no connection leads to an address that is not public, unless the app's list allows
@@ -13,6 +15,8 @@
 
 mod address;
 mod config;
+mod endpoint;
+mod health;
 mod http;
 mod problem;
 mod resolver;
@@ -31,8 +35,14 @@ pub use http::HttpNotifier;
 pub use problem::NotifierProblem;
 pub use signing::public_key;
 
-/// For one call to an app, its connection included: the 15 to 30 s that the trade grants a receiver.
-const TIME_OUT: Duration = Duration::from_secs(15);
+/// For one call to an app, its connection included: within the 15 to 30 s that the trade grants a
+/// receiver.
+const TIME_OUT: Duration = Duration::from_secs(20);
+/// How long a delivery waits for room among those that are out to its app, before it is held back.
+const ROOM_WITHIN: Duration = Duration::from_secs(10);
+/// How long a delivery waits for what has become of its endpoint to be written down. The writing goes on.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
-/// The longest that one delivery can take: it may wait for its turn as long as for its answer.
-pub(crate) const LONGEST_DELIVERY: Duration = Duration::from_secs(2 * TIME_OUT.as_secs());
+/// The longest that one delivery can take.
+pub(crate) const LONGEST_DELIVERY: Duration =
+    Duration::from_secs(TIME_OUT.as_secs() + ROOM_WITHIN.as_secs() + WRITTEN_WITHIN.as_secs());

@@ -175,7 +175,7 @@ mod tests {
         let only_ends = parse(&format!("secrets = [{ends}]")).expect("each is legal");
         let said = check(&only_ends).expect_err("an end of all signing");
         assert!(said.contains("one without `until` is needed"), "{said}");
-        let many = vec!["{ env = 'A' }"; SECRETS_MAX + 1].join(", ");
+        let many = ["{ env = 'A' }"; SECRETS_MAX + 1].join(", ");
         let many = parse(&format!("secrets = [{many}]")).expect("each is legal");
         assert_eq!(check(&many), Err("secrets: expected 10 at most".to_owned()));
     }

@@ -21,7 +21,9 @@ use crate::ports::{
     IncomingWebhook, InquiryResult, Limits, Promise, Provider, SubmissionResult, WebhookReading,
     WebhookRejected,
 };
-use crate::transaction::{Attempt, GhostWindow, Intent, Key, Policy, Rendered, Report, Request};
+use crate::transaction::{
+    Attempt, GhostWindow, Intent, Key, Policy, Rendered, Report, Request,
+};
 
 /// The status by which a provider says that it doesn't take the credentials.
 const UNAUTHORIZED: u16 = 401;

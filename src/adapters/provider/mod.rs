@@ -40,6 +40,7 @@ pub(crate) mod tests;
 pub use duration::Written;
 pub use http::{HttpProvider, Settings};
 pub use problem::ProfileProblem;
+pub(crate) use problem::nearest;
 pub use profile::Profile;
 pub use secret::Secret;
 

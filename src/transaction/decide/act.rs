@@ -3,11 +3,12 @@
 
 use super::super::event::{Act, Command};
 use super::super::evidence::{Outcome, Resolution, Source};
+use super::super::policy::Way;
 use super::super::record::Fact;
 use super::super::state::{Errand, Fate, State, Transaction};
 use super::super::timers::Timer;
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, Refusal};
+use super::{Decision, Ignored, Refusal, resend};
 
 pub(super) fn acted(step: Step<'_>, act: Act) -> Result<Decision, Ignored> {
     let present = step.next.version;
@@ -64,6 +65,10 @@ fn inquire(mut step: Step<'_>, act: Act) -> Result<Decision, Ignored> {
     match step.next.state {
         State::InReview { .. } if step.next.attempts.is_empty() => Err(Refusal::NeverSent.into()),
         State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
+            match resend::way(&step) {
+                Way::Never => return Err(Refusal::NoInquiry.into()),
+                Way::Ask | Way::Resend => {}
+            }
             step.note(fact(act, false), Brings::default());
             if step.next.volatile.inquiry == Errand::Idle {
                 step.arm(Timer::Inquire, step.now.mono);

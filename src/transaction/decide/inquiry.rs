@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::super::event::Effect;
 use super::super::evidence::{Finding, Report, Source};
+use super::super::policy::Way;
 use super::super::record::Fact;
 use super::super::state::{Errand, Fate, State};
 use super::super::time::Mono;
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};
 use super::step::Step;
-use super::{Decision, Ignored, submission};
+use super::{Decision, Ignored, resend, submission};
 
 /// The gate granted an inquiry that this transaction queued for.
 pub(super) fn permitted(mut step: Step<'_>, waited: Duration) -> Result<Decision, Ignored> {
@@ -20,14 +21,22 @@ pub(super) fn permitted(mut step: Step<'_>, waited: Duration) -> Result<Decision
     match step.next.state {
         State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
             let attempt = step.next.attempt_no();
-            let volatile = &mut step.next.volatile;
-            volatile.inquiry = Errand::Out;
-            volatile.held += waited;
+            step.next.volatile.held += waited;
+            match resend::way(&step) {
+                Way::Ask => step.effect(Effect::Inquire { attempt }),
+                Way::Resend => resend::send_again(&mut step),
+                // The time in which it could be sent again has passed while it queued.
+                Way::Never => {
+                    step.next.volatile.inquiry = Errand::Idle;
+                    step.arm_next_inquiry();
+                    return step.done();
+                }
+            }
+            step.next.volatile.inquiry = Errand::Out;
             step.arm(
                 Timer::InquiryOverdue,
                 step.now.mono + step.policy.call_overdue_after,
             );
-            step.effect(Effect::Inquire { attempt });
             step.done()
         }
         State::Accepted
@@ -124,7 +133,7 @@ fn ask_again(step: &mut Step<'_>, fact: Fact) {
 }
 
 /// Whether a report about this attempt's reference can only mean this attempt.
-fn tells_attempts_apart(step: &Step<'_>, attempt: u32) -> bool {
+pub(super) fn tells_attempts_apart(step: &Step<'_>, attempt: u32) -> bool {
     let index = usize::try_from(attempt)
         .unwrap_or(usize::MAX)
         .wrapping_sub(1);

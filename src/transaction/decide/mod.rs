@@ -10,6 +10,7 @@ mod conclusion;
 mod inquiry;
 mod lifecycle;
 mod notification;
+mod resend;
 mod step;
 mod submission;
 mod timer;
@@ -85,6 +86,11 @@ pub enum Refusal {
         "no attempt is out that the provider could know of: nothing can have been executed; cancel it instead"
     )]
     NeverSent,
+    /// It can't be asked about.
+    #[error(
+        "the provider can't be asked about it now: its profile has no inquiry for that, or the time in which the request could be sent again is over"
+    )]
+    NoInquiry,
     /// It waits for the gate already.
     #[error("the next attempt waits for the provider's gate already")]
     AlreadyQueued,
@@ -123,6 +129,11 @@ pub fn decide(
             sent_at,
             report,
         } => inquiry::answered(step, attempt, sent_at, report),
+        Event::ResendAnswered {
+            attempt,
+            sent_at,
+            report,
+        } => resend::answered(step, attempt, sent_at, report),
         Event::WebhookArrived {
             attempt,
             event_id,

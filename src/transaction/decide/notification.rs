@@ -37,16 +37,23 @@ pub(super) fn answered(
         .notify
         .as_ref()
         .is_some_and(|notify| notify.wait(&step.next.key, next).is_some());
-    let delivery = DeliveryRecord::of(result, goes_on);
-    step.note(
-        Fact::Notified {
-            told_version: version,
-            delivery,
-        },
-        Brings::default(),
-    );
+    if let Some(delivery) = DeliveryRecord::of(result, goes_on) {
+        step.note(
+            Fact::Notified {
+                told_version: version,
+                delivery,
+            },
+            Brings::default(),
+        );
+    }
     match result {
-        DeliveryResult::Acknowledged | DeliveryResult::Gone => step.disarm(Timer::Notify),
+        DeliveryResult::Acknowledged | DeliveryResult::Gone | DeliveryResult::Disabled { .. } => {
+            step.disarm(Timer::Notify);
+        }
+        // It takes no delivery from the schedule: the app has not been asked.
+        DeliveryResult::HeldBack { wait } => {
+            step.arm(Timer::Notify, step.now.mono + (*wait).min(RETRY_AFTER_MAX));
+        }
         DeliveryResult::Failed { retry_after, .. } => {
             if goes_on {
                 step.arm_notification(next);

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::super::event::Effect;
 use super::super::evidence::{Conflict, Outcome, Resolution, Source};
-use super::super::policy::{MAX_RECORDED_INQUIRIES, Policy};
+use super::super::policy::{MAX_RECORDED_INQUIRIES, Policy, Way};
 use super::super::record::{AttemptFate, Fact, RECORD_FORMAT, Record};
 use super::super::state::{Delivery, Errand, Fate, ReviewReason, State, Status, Transaction};
 use super::super::time::{Mono, Now};
 use super::super::timers::Timer;
-use super::{Decision, Ignored};
+use super::{Decision, Ignored, resend};
 
 /// What a record brings beside its fact.
 #[derive(Default)]
@@ -335,10 +335,11 @@ impl<'a> Step<'a> {
     }
 
     /// In doubt with a ghost window: the next gap in it, or, once it is over and nobody has asked
-    /// since, at once, because the next "not found" is a proof. `None`: a ladder decides.
+    /// since, at once, because the next "not found" is a proof. `None`: a ladder decides, as it does for
+    /// those who can't say "not found".
     fn due_in_window(&self) -> Option<Mono> {
         let (now, volatile) = (self.now.mono, &self.next.volatile);
-        let State::Unknown { .. } = self.next.state else {
+        let (State::Unknown { .. }, Way::Ask) = (self.next.state, resend::way(self)) else {
             return None;
         };
         let (since, ends) = (volatile.doubt_since?, volatile.window_ends?);

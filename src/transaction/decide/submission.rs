@@ -87,28 +87,33 @@ pub(super) fn answered(
         step.disarm(Timer::SubmissionOverdue);
         step.came_home = true;
     }
-    if let Some(outcome) = report.finding.outcome() {
+    let (outcome, finding) = (report.finding.outcome(), report.finding.clone());
+    let fact = Fact::Answered {
+        attempt,
+        report,
+        resend: false,
+    };
+    if let Some(outcome) = outcome {
         let claim = Claim {
             outcome,
             source: Source::Answer,
             attempt: Some(attempt),
         };
-        return conclusion::conclude(step, claim, Fact::Answered { attempt, report });
+        return conclusion::conclude(step, claim, fact);
     }
     if !present {
         return Err(Ignored::Stale);
     }
-    inconclusive(step, attempt, sent_at, report)
+    inconclusive(step, attempt, sent_at, finding, fact)
 }
 
 fn inconclusive(
     mut step: Step<'_>,
     attempt: u32,
     sent_at: Option<Mono>,
-    report: Report,
+    finding: Finding,
+    fact: Fact,
 ) -> Result<Decision, Ignored> {
-    let finding = report.finding.clone();
-    let fact = Fact::Answered { attempt, report };
     match step.next.state {
         State::Submitting { .. } => match finding {
             Finding::Pending => step.enter_pending(fact, attempt, sent_at),

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::super::event::{DeliveryResult, Effect};
 use super::super::evidence::Source;
+use super::super::policy::Way;
 use super::super::record::Fact;
 use super::super::state::{Delivery, Errand, ReviewReason, State};
 use super::super::timers::Timer;
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, amount, notification, submission};
+use super::{Decision, Ignored, amount, notification, resend, submission};
 
 /// While our own budget holds an inquiry back, the review deadline is looked at again after this.
 const REVIEW_POSTPONED: Duration = Duration::from_mins(1);
@@ -102,17 +103,14 @@ fn submission_overdue(mut step: Step<'_>) -> Result<Decision, Ignored> {
 fn inquire(mut step: Step<'_>) -> Result<Decision, Ignored> {
     match step.next.state {
         State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
-            if step.next.attempts.is_empty() {
-                // Nothing of ours went out that the provider could be asked about; a person knows.
-                step.arm_next_inquiry();
-                return step.done();
-            }
-            match step.next.volatile.inquiry {
-                Errand::Idle => {
+            match (step.next.volatile.inquiry, resend::way(&step)) {
+                (Errand::Idle, Way::Ask | Way::Resend) => {
                     step.next.volatile.inquiry = Errand::Queued;
                     step.effect(Effect::AskToInquire);
                 }
-                Errand::Queued | Errand::Out => {}
+                // The ladder goes on, because a reference may be learned meanwhile.
+                (Errand::Idle, Way::Never) => step.arm_next_inquiry(),
+                (Errand::Queued | Errand::Out, _) => {}
             }
             step.done()
         }

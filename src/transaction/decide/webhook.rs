@@ -1,13 +1,13 @@
 //! The provider calls us: as evidence where the profile trusts the webhook, else as a hint.
 
 use super::super::evidence::{Finding, Report, Source};
-use super::super::policy::MAX_RECORDED_WEBHOOKS;
+use super::super::policy::{MAX_RECORDED_WEBHOOKS, Way};
 use super::super::record::Fact;
 use super::super::state::{Errand, State};
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};
 use super::step::{Brings, Step};
-use super::{Decision, Ignored};
+use super::{Decision, Ignored, resend};
 
 /// A trusted webhook came in.
 pub(super) fn arrived(
@@ -81,7 +81,7 @@ fn undecided(mut step: Step<'_>, fact: Fact, finding: &Finding) -> Result<Decisi
 fn ask_at_once(step: &mut Step<'_>) {
     match step.next.state {
         State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
-            if step.next.volatile.inquiry == Errand::Idle {
+            if step.next.volatile.inquiry == Errand::Idle && resend::way(step) != Way::Never {
                 step.arm(Timer::Inquire, step.now.mono);
             }
         }
@@ -100,6 +100,9 @@ pub(super) fn hinted(mut step: Step<'_>) -> Result<Decision, Ignored> {
         State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
             if step.next.volatile.inquiry != Errand::Idle {
                 return Err(Ignored::Duplicate);
+            }
+            if resend::way(&step) == Way::Never {
+                return Err(Ignored::Uninformative);
             }
             step.arm(Timer::Inquire, step.now.mono);
             step.done()

@@ -70,6 +70,7 @@ fn records(decision: &Decision) -> Vec<String> {
             Fact::Accepted { .. }
             | Fact::AttemptStarted { .. }
             | Fact::Answered { .. }
+            | Fact::Resent { .. }
             | Fact::AnswerLost { .. }
             | Fact::Inquired { .. }
             | Fact::Webhook { .. }

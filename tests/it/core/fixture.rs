@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use teller::transaction::{
-    Acceptance, Amount, AppId, Finding, GhostWindow, Intent, Key, NotifyPolicy, OnAbsence,
-    PayloadHash, Policy, Rendered, Report, Request, Timestamp, TransactionId,
+    Acceptance, Amount, AppId, Finding, GhostWindow, Inquiries, Intent, Key, NotifyPolicy,
+    OnAbsence, PayloadHash, Policy, Rendered, Report, Request, Timestamp, TransactionId, Way,
 };
 use uuid::Uuid;
 
@@ -23,10 +23,7 @@ pub(crate) fn policy() -> Policy {
         ghost_window: Some(s(120)),
         ghost_margin: s(1),
         resend_safe_for: None,
-        inquiry: teller::transaction::Inquiries {
-            with_reference: teller::transaction::Way::Ask,
-            without_reference: teller::transaction::Way::Ask,
-        },
+        inquiry: Inquiries::ALWAYS,
         inquiry_gaps: 6,
         pending_ladder: [5, 5, 10, 20, 30, 60].map(s).to_vec(),
         retry_ladder: [15, 30, 60, 120, 300].map(s).to_vec(),
@@ -43,6 +40,22 @@ pub(crate) fn policy() -> Policy {
             tells_review: false,
         }),
     }
+}
+
+/// A provider that is asked by sending again until it gave its reference, within `safe_for`.
+pub(crate) fn resending(mut policy: Policy, safe_for: Duration) -> Policy {
+    policy.resend_safe_for = Some(safe_for);
+    policy.inquiry.without_reference = Way::Resend;
+    policy
+}
+
+/// A provider that can't be asked.
+pub(crate) fn silent(mut policy: Policy) -> Policy {
+    policy.inquiry = Inquiries {
+        with_reference: Way::Never,
+        without_reference: Way::Never,
+    };
+    policy
 }
 
 pub(crate) fn key(n: u128) -> Key {
@@ -97,7 +110,7 @@ pub(crate) fn intent(key: &Key, attempt: u32, one_reference: bool, policy: &Poli
             ghost,
             margin: policy.ghost_margin,
         }),
-        resend_safe_for_ms: None,
+        resend_safe_for_ms: policy.resend_safe_for.map(|safe| safe.as_millis() as u64),
         profile_hash: "00".repeat(32),
     }
 }

@@ -30,6 +30,7 @@ pub(crate) struct Life {
 impl Life {
     /// Accepted at the beginning of the world; with `permit` its first attempt goes out at once.
     pub(crate) fn begin(n: u128, policy: Policy, one_reference: bool, permit: bool) -> Self {
+        assert_eq!(invariants::check_policy(&policy), Ok(()));
         let acceptance = acceptance(n, &policy);
         let first = permit.then(|| intent(&acceptance.key, 1, one_reference, &policy));
         let now = Now {
@@ -133,7 +134,7 @@ impl Life {
         for effect in &decision.effects {
             match effect {
                 Effect::Submit { .. } => self.sent_ms.push(self.world_ms),
-                Effect::Inquire { .. } => self.asked_ms = self.world_ms,
+                Effect::Inquire { .. } | Effect::Resend { .. } => self.asked_ms = self.world_ms,
                 Effect::AskToSubmit
                 | Effect::AskToInquire
                 | Effect::Notify

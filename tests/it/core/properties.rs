@@ -6,10 +6,10 @@
 
 use proptest::prelude::*;
 use teller::transaction::{
-    Effect, Fate, NotifyPolicy, OnAbsence, Policy, State, Timer, Transaction,
+    Effect, Fate, Inquiries, NotifyPolicy, OnAbsence, Policy, State, Timer, Transaction, Way,
 };
 
-use super::fixture::{policy, s};
+use super::fixture::{policy, resending, s, silent};
 use super::life::Life;
 use super::words::event;
 
@@ -30,11 +30,14 @@ const WAITS_MS: [u64; 8] = [0, 1, 900, 15_000, 60_000, 121_000, 600_000, 3_600_0
 /// The policies that histories run under.
 fn policies(n: u8) -> Policy {
     let mut policy = policy();
-    match n % 5 {
+    match n % 8 {
         0 => {}
         1 => policy.ghost_window = None,
         2 => policy.on_absence = OnAbsence::Fail,
         3 => policy.max_attempts = 2,
+        4 => policy = resending(policy, s(600)),
+        5 => policy = silent(policy),
+        6 => policy.inquiry.without_reference = Way::Never,
         _ => {
             policy.notify = Some(NotifyPolicy {
                 schedule: vec![s(0), s(5)],
@@ -83,6 +86,7 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
             return;
         }
         15 => "stopping".to_owned(),
+        17 if attempts > 0 => format!("resent {attempt} {finding}"),
         16 if n % 8 == 0 => "unrenderable".to_owned(),
         _ => return fire_one(life, n),
     };
@@ -160,8 +164,16 @@ fn go_on(life: &mut Life, seed: u8) -> Option<usize> {
             continue;
         }
         if life.transaction.volatile.inquiry == queued {
-            let _ = life.happen(event(life, "inquiry permit"));
-            let words = format!("report {}", truth(life).says());
+            let permitted = life.happen(event(life, "inquiry permit"));
+            let sent_again = permitted.is_ok_and(|decision| {
+                let resend = |effect: &Effect| matches!(effect, Effect::Resend { .. });
+                decision.effects.iter().any(resend)
+            });
+            let words = match (sent_again, truth(life)) {
+                (true, Truth::NeverCame) => "resent unclear".to_owned(),
+                (true, truth) => format!("resent {}", truth.says()),
+                (false, truth) => format!("report {}", truth.says()),
+            };
             let _ = life.happen(event(life, &words));
             continue;
         }
@@ -180,8 +192,15 @@ fn go_on(life: &mut Life, seed: u8) -> Option<usize> {
             && life.transaction.volatile.window_ends.is_some();
         let disputed = life.transaction.amount_is_disputed();
         let unprovable = in_review && truth(life) == Truth::NeverCame && !provable;
-        if (unprovable || disputed) && timer == Timer::Inquire {
-            let _ = life.happen(event(life, "act resolve failed while_open"));
+        let unasked = in_review && life.policy.inquiry != Inquiries::ALWAYS;
+        if (unprovable || disputed || unasked) && timer == Timer::Inquire {
+            let outcome = match truth(life) {
+                Truth::Completed => "completed",
+                Truth::Declined => "declined",
+                Truth::NeverCame => "failed",
+            };
+            let words = format!("act resolve {outcome} while_open");
+            let _ = life.happen(event(life, &words));
         }
     }
     None

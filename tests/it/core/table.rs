@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::cell::cell;
-use super::fixture::policy;
+use super::fixture::{policy, resending, s, silent};
 use super::laws::{begin, play};
 use super::life::Life;
 use super::snapshot;
@@ -130,6 +130,26 @@ fn rows() -> Vec<Row> {
             ),
         ),
         row(
+            "unknown 1, asked by resending",
+            begin(resending(policy(), s(3_600))),
+            FIRST_UNKNOWN,
+        ),
+        row(
+            "unknown 1, sent again",
+            begin(resending(policy(), s(3_600))),
+            &format!("{FIRST_UNKNOWN}45 asks => unknown 1"),
+        ),
+        row(
+            "unknown 1, too late to send again",
+            begin(resending(policy(), s(31))),
+            &format!("{FIRST_UNKNOWN}45 timer inquire => unknown 1"),
+        ),
+        row(
+            "in review, never asked",
+            begin(silent(policy())),
+            &format!("{FIRST_UNKNOWN}3630 timer review => in review"),
+        ),
+        row(
             "in review, another amount",
             out(),
             "2 webhook completed paying 999 => in review of its amount",
@@ -214,6 +234,12 @@ fn sections() -> Vec<Section> {
             "About the last attempt, asked for now.",
             sent,
             reports,
+        ),
+        section(
+            "The answer to a request that was sent again",
+            "Of the last attempt, sent again now.",
+            sent,
+            findings("resent"),
         ),
         section(
             "A late status report",

@@ -39,6 +39,11 @@ pub(crate) fn event(life: &Life, words: &str) -> Event {
             sent_at: life.mono(at_or("sent", life.asked_ms)),
             report: read(rest),
         },
+        ["resent", rest @ ..] => Event::ResendAnswered {
+            attempt: attempt(1).unwrap_or(last),
+            sent_at: (!rest.contains(&"unsent")).then(|| life.mono(life.asked_ms)),
+            report: read(rest),
+        },
         ["webhook", rest @ ..] => Event::WebhookArrived {
             attempt: attempt(1),
             event_id: after(rest, "event").map(str::to_owned),
@@ -121,11 +126,17 @@ fn delivery(words: &[&str], retry_ms: Option<u64>) -> DeliveryResult {
     match words.first() {
         Some(&"ok") => DeliveryResult::Acknowledged,
         Some(&"gone") => DeliveryResult::Gone,
+        Some(&"disabled") => DeliveryResult::Disabled {
+            why: "the app's endpoint is disabled".to_owned(),
+        },
+        Some(&"held") => DeliveryResult::HeldBack {
+            wait: Duration::from_millis(retry_ms.expect("told held retry SECONDS")),
+        },
         Some(&"badly") => DeliveryResult::Failed {
             why: "503".to_owned(),
             retry_after: retry_ms.map(Duration::from_millis),
         },
-        _ => panic!("told ok, told badly or told gone; got {words:?}"),
+        _ => panic!("told ok, badly, gone, disabled or held; got {words:?}"),
     }
 }
 
@@ -188,6 +199,7 @@ fn refused(refusal: Refusal) -> &'static str {
         Refusal::MayBeExecuted { .. } => "may be executed",
         Refusal::AlreadyFinal { .. } => "already final",
         Refusal::NeverSent => "never sent",
+        Refusal::NoInquiry => "no inquiry",
         Refusal::AlreadyQueued => "already queued",
         Refusal::StillOpen { .. } => "still open",
     }
@@ -200,6 +212,7 @@ pub(crate) fn effect(effect: Effect) -> String {
         Effect::Submit { attempt } => format!("submit {attempt}"),
         Effect::AskToInquire => "ask to inquire".to_owned(),
         Effect::Inquire { attempt } => format!("inquire {attempt}"),
+        Effect::Resend { attempt } => format!("resend {attempt}"),
         Effect::Notify => "notify".to_owned(),
         Effect::LeaveGate => "leave gate".to_owned(),
         Effect::ClaimInbox => "claim inbox".to_owned(),

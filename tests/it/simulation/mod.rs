@@ -19,4 +19,5 @@ mod policies;
 mod seed;
 mod storm;
 mod virtual_provider;
+mod ways;
 mod world;

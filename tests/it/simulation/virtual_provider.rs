@@ -2,7 +2,7 @@
 //! and the webhooks that it owes outlive teller's process.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use teller::ports::{
     IncomingWebhook, InquiryResult, Limits, Promise, Provider, SubmissionResult, WebhookReading,
     WebhookRejected,
 };
-use teller::transaction::{Attempt, Finding, Intent, Key, Policy, Report, Request};
+use teller::transaction::{Attempt, Finding, Intent, Key, Policy, Rendered, Report, Request};
 use tokio::sync::Notify;
 
 use super::seed::Seed;
@@ -34,9 +34,13 @@ pub(crate) struct Books {
     course: Option<Course>,
     down_ms: Range<u64>,
     torn: f64,
+    remembers: Option<Duration>,
 }
 
 struct State {
+    /// What each reference was first posted with, and when.
+    first: HashMap<String, (Rendered, u64)>,
+    repeated: usize,
     model: ReferenceProvider,
     tears: Seed,
     webhooks: BinaryHeap<Reverse<Owed>>,
@@ -72,6 +76,8 @@ impl Owed {
 impl Books {
     pub(crate) fn new(plan: &Plan) -> Arc<Self> {
         let state = State {
+            first: HashMap::new(),
+            repeated: 0,
             model: ReferenceProvider::new(plan.seed),
             tears: Seed::new(plan.seed, "torn answers"),
             webhooks: BinaryHeap::new(),
@@ -85,6 +91,7 @@ impl Books {
             course: plan.course,
             down_ms: plan.provider_down_ms.clone(),
             torn: plan.torn_answers,
+            remembers: plan.remembers,
         })
     }
 
@@ -123,6 +130,39 @@ impl Books {
     /// When each inquiry went out.
     pub(crate) fn inquiries_ms(&self) -> Vec<u64> {
         self.lock().inquiries_ms.clone()
+    }
+
+    /// Requests that were answered with what became of the first of their kind.
+    pub(crate) fn repeated(&self) -> usize {
+        self.lock().repeated
+    }
+
+    /// What became of the same request before, if the provider remembers it. What it has lost, and what
+    /// it has forgotten, it takes for new.
+    fn remembered(&self, intent: &Intent, now_ms: u64) -> Option<Finding> {
+        let remembers_ms = self.remembers?.as_millis() as u64;
+        let mut state = self.lock();
+        if self.down_ms.contains(&now_ms) {
+            return None;
+        }
+        let new = (intent.request.clone(), now_ms);
+        let (request, first_ms) = state
+            .first
+            .entry(intent.reference.clone())
+            .or_insert(new)
+            .clone();
+        assert_eq!(request, intent.request, "the same reference, other bytes");
+        let executed = state.model.executed(&intent.reference) > 0;
+        if !executed || now_ms - first_ms >= remembers_ms {
+            return None;
+        }
+        state.repeated += 1;
+        Some(match state.model.get(&intent.reference, now_ms) {
+            Some(Status::Completed) => Finding::Completed,
+            Some(Status::Declined) => Finding::Declined,
+            // A ghost that has not appeared is under way.
+            Some(Status::Pending) | None => Finding::Pending,
+        })
     }
 
     fn post(&self, key: &Key, reference: &str, now_ms: u64) -> Option<Draw> {
@@ -224,6 +264,19 @@ impl Provider for VirtualProvider {
                 sent_at,
                 report: Report::bare(finding),
             };
+            if let Some(finding) = books.remembered(&intent, world_ms(clock)) {
+                tokio::time::sleep(INQUIRY_TAKES).await;
+                let why = "torn connection".to_owned();
+                let torn = books.tears();
+                return result(
+                    Some(sent_at),
+                    if torn {
+                        Finding::Unclear { why }
+                    } else {
+                        finding
+                    },
+                );
+            }
             match books.post(&key, reference, world_ms(clock)) {
                 None => {
                     let why = "connection refused".to_owned();

@@ -35,6 +35,9 @@ pub(crate) struct Plan {
     pub(crate) provider_down_ms: Range<u64>,
     /// What the provider does instead of what the model draws.
     pub(crate) course: Option<Course>,
+    /// How long the provider remembers a request and answers its repetition with what became of it;
+    /// `None`: it executes it again.
+    pub(crate) remembers: Option<Duration>,
     /// The share of answers that are lost on their way, though the provider did what it was asked.
     pub(crate) torn_answers: f64,
 }
@@ -71,6 +74,7 @@ impl Plan {
             disk_takes: Duration::ZERO,
             provider_down_ms: 0..0,
             course: None,
+            remembers: None,
             torn_answers: 0.0,
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     pub(crate) config: Table,
     /// The provider's profile.
     pub(crate) profile: Table,
+    /// Further set-ups of that profile: what their tables say beside it and the provider's address.
+    pub(crate) more_providers: Vec<Table>,
     pub(crate) mock: server::Options,
     pub(crate) app: app::Options,
 }
@@ -48,6 +50,7 @@ impl Setup {
             time_scale: TIME_SCALE,
             config,
             profile,
+            more_providers: Vec::new(),
             mock: server::Options::default(),
             app: app::Options::default(),
         }
@@ -289,10 +292,16 @@ impl Rig {
 
 fn write_config(dir: &TempDir, setup: &mut Setup, mock_url: &str, app_url: &str) -> Config {
     put(&mut setup.config, "time_scale", setup.time_scale);
-    let mut provider = Table::new();
-    put(&mut provider, "profile", "profile.toml");
-    put(&mut provider, "base_url", mock_url);
-    put(&mut setup.config, "provider", vec![provider]);
+    let mut first = Table::new();
+    put(&mut first, "default", true);
+    let provider = |mut table: Table| {
+        put(&mut table, "profile", "profile.toml");
+        put(&mut table, "base_url", mock_url);
+        table
+    };
+    let more = setup.more_providers.iter().cloned();
+    let all: Vec<Table> = std::iter::once(first).chain(more).map(provider).collect();
+    put(&mut setup.config, "provider", all);
     let app = setup.config["app"].as_table();
     let signed = app
         .and_then(|app| app.get("notify"))

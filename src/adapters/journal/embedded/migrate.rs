@@ -45,8 +45,8 @@ pub(super) const ARCHIVE_STEPS: Steps = ["
 
 /// Brings a file up to date, if it isn't.
 pub(super) fn upgrade(file: &Connection, steps: &Steps) -> rusqlite::Result<()> {
-    let format = || file.pragma_query_value(None, "user_version", |row| row.get(0));
-    let from = natural(format()?);
+    let from = file.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let from = natural(from);
     if from >= u64::from(FORMAT) {
         return Ok(());
     }

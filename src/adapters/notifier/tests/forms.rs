@@ -1,7 +1,6 @@
 //! What goes over the wire.
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::Value;
 use sha2::Sha256;
 
 use super::*;

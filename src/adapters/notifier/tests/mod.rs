@@ -3,13 +3,14 @@
 mod answers;
 mod forms;
 mod setup;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{HttpNotifier, NotifierConfig, NotifyConfig};
@@ -118,6 +119,22 @@ fn standard_app_at(server: &Server, keys: &[[u8; 32]], clock: Clock) -> HttpNoti
         files.join(", ")
     );
     HttpNotifier::new(config("shop", &table, ""), clock).expect("usable")
+}
+
+/// The result without the time that it took, which has to be told with every failure.
+fn untimed(mut result: DeliveryResult) -> DeliveryResult {
+    if let DeliveryResult::Failed { why, .. } = &mut result {
+        took_ms(why);
+        why.truncate(why.rfind(", after ").expect("a time"));
+    }
+    result
+}
+
+/// The time that a failed delivery took, as its history will tell it.
+fn took_ms(why: &str) -> u64 {
+    let (_, took) = why.rsplit_once(", after ").expect("a time");
+    let number = took.strip_suffix(" ms").expect("milliseconds");
+    number.parse().expect("a number")
 }
 
 fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {

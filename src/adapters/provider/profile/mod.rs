@@ -69,6 +69,15 @@ impl Profile {
         self.hash.clone()
     }
 
+    /// The same profile under another name, so that it can be set up more than once.
+    ///
+    /// # Errors
+    /// How a name is written.
+    pub fn named(mut self, name: &str) -> Result<Self, String> {
+        self.file.name = Name::parse(name)?;
+        Ok(self)
+    }
+
     /// The provider's name in requests, URLs and logs.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -13,17 +13,22 @@ const NAME_MAX_CHARS: usize = 40;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in super::super) struct Name(pub(in super::super) String);
 
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
+impl Name {
+    pub(in super::super) fn parse(name: &str) -> Result<Self, String> {
         let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         if (1..=NAME_MAX_CHARS).contains(&name.len()) && name.chars().all(legal) {
-            Ok(Self(name))
+            Ok(Self(name.to_owned()))
         } else {
-            Err(D::Error::custom(format!(
+            Err(format!(
                 "a provider's name has 1 to {NAME_MAX_CHARS} characters of a-z, 0-9, '-' and '_', got {name:?}"
-            )))
+            ))
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -16,12 +16,13 @@
 //! | `answer [n] finding [unsent] [retry s]` | the submission's call comes back, of attempt n (the last) |
 //! | `inquiry permit [waited s]` | the gate grants an inquiry |
 //! | `report [n] finding [sent t]` | a status report about attempt n, asked for at t (the last inquiry's time) |
+//! | `resent [n] finding [unsent]` | the answer to the request of attempt n, sent again |
 //! | `webhook [n] finding [event id]` | a trusted webhook; without n it names no attempt |
 //! | any of these with `paying n` | it speaks of this amount; 1000 was asked for |
 //! | any of these with `ref r` | the provider gives its own reference r |
 //! | `hint` | an untrusted one |
 //! | `timer name` | it fires, if it is due |
-//! | `told ok`, `told badly [retry s]`, `told gone`, each `[version v]` | a delivery comes back |
+//! | `told ok`, `told badly [retry s]`, `told gone`, `told disabled`, `told held retry s`, each `[version v]` | a delivery comes back |
 //! | `act cancel`, `inquire`, `resubmit`, `resolve outcome [while_open]`, each `[seen v]` | somebody acts |
 //! | `restart` | the process ends and another one folds the journal |
 //! | `stopping` | the process is about to stop |
@@ -34,6 +35,7 @@ mod conflicts;
 mod notification;
 mod recovery;
 mod references;
+mod resending;
 mod retries;
 mod review;
 mod webhooks;

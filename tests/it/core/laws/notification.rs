@@ -44,6 +44,35 @@ fn gone_means_gone() {
 }
 
 #[test]
+fn a_disabled_endpoint_is_given_up_visibly() {
+    check(
+        "2    answer completed  => completed
+         2    timer notify      => completed, notify
+         3    told disabled     => completed, telling given up, closed, no notify",
+    );
+}
+
+#[test]
+fn a_delivery_that_was_held_back_takes_none_from_the_schedule() {
+    // The schedule has three; held back far more often, all three still go out.
+    check(
+        "2    answer completed   => completed
+         2    timer notify       => completed, notify
+         3    told held retry 4  => completed, notify at 7, no telling
+         7    timer notify       => completed, notify
+         8    told held retry 60 => completed, notify at 68, no telling
+         68   timer notify       => completed, notify
+         69   told held retry 1  => completed, notify at 70, no telling
+         70   timer notify       => completed, notify
+         71   told badly         => completed, telling failed, notify at 76
+         76   timer notify       => completed, notify
+         77   told badly         => completed, telling failed, notify at 377
+         377  timer notify       => completed, notify
+         378  told badly         => completed, telling given up, closed, no notify",
+    );
+}
+
+#[test]
 fn retry_after_is_honoured_up_to_a_day() {
     check(
         "2    answer completed  => completed

@@ -1,5 +1,8 @@
 //! What `teller.toml` may say, and the words in which it is refused.
 
+mod providers;
+mod routing;
+
 use std::path::Path;
 
 use super::*;
@@ -27,8 +30,15 @@ fn one_app_is_a_table_and_several_are_a_list_of_tables() {
     assert_eq!(names(&one), ["shop"]);
     let told = "[app.notify]\nurl = 'http://a.example/'\n\
                 words = { completed = 'a', declined = 'b', failed = 'c' }\n";
-    let several =
-        format!("[[app]]\nname = \"shop\"\n{told}\n[[app]]\nname = \"fuel\"\n{REFERENCE}");
+    let several = format!(
+        "[[app]]
+name = \"shop\"
+{}{told}[[app]]
+name = \"fuel\"
+{}{REFERENCE}",
+        key("a"),
+        key("b")
+    );
     let several = read(&several).expect("good");
     assert_eq!(names(&several), ["shop", "fuel"]);
     assert!(several.apps[0].notify.is_some() && several.apps[1].notify.is_none());
