@@ -18,6 +18,8 @@ enum Wall {
     System,
     /// The wall clock at the origin; from there it goes with the monotonic clock.
     Virtual(Timestamp),
+    /// A wall clock that stands.
+    Standing(Timestamp),
 }
 
 impl Clock {
@@ -39,6 +41,15 @@ impl Clock {
         }
     }
 
+    /// A wall clock that stands at a moment, for what is only rehearsed as of then.
+    #[must_use]
+    pub fn standing(at: Timestamp) -> Self {
+        Self {
+            origin: Instant::now(),
+            wall: Wall::Standing(at),
+        }
+    }
+
     /// The present, on both clocks.
     #[must_use]
     pub fn now(&self) -> Now {
@@ -51,6 +62,7 @@ impl Clock {
                 Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
             }
             Wall::Virtual(start) => start + Duration::from_millis(mono.as_millis()),
+            Wall::Standing(at) => at,
         };
         Now { wall, mono }
     }

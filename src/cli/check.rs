@@ -3,15 +3,20 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::ConfigArguments;
-use crate::adapters::provider::{HttpProvider, Secret, Settings};
+use anyhow::bail;
+
+use super::{CheckArguments, FAILED};
+use crate::adapters::provider::{HttpProvider, Secret, Settings, nearest};
 use crate::app::notifier;
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::ports::Provider;
 
-pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&arguments.config, Overrides::default())?;
+pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
+    let file = &arguments.config.config;
+    let config = Config::load(file, Overrides::default())?;
+    let mut cautions = Vec::new();
+    let mut explanation = None;
     // Everything is checked before anything is called good.
     let mut lines = Vec::new();
     for provider in &config.providers {
@@ -28,6 +33,12 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
             time_scale: config.time_scale,
         };
         let checked = HttpProvider::new(provider.profile.clone(), settings, Clock::system())?;
+        let name = checked.name();
+        let said = checked.cautions();
+        cautions.extend(said.iter().map(|one| format!("provider {name}: {one}")));
+        if arguments.explain.as_deref() == Some(name) {
+            explanation = Some(checked.explain());
+        }
         let window = checked.policy().ghost_window;
         let window = window.map_or("none: absence is never proven".to_owned(), |window| {
             format!("{window:?}")
@@ -43,8 +54,29 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
         ));
     }
     notifier(&config, Clock::system())?;
+    for caution in &cautions {
+        eprintln!("teller: warning: {caution}");
+    }
+    let verdict = if arguments.deny_warnings && !cautions.is_empty() {
+        ExitCode::from(FAILED)
+    } else {
+        ExitCode::SUCCESS
+    };
     let mut out = std::io::stdout();
-    writeln!(out, "{}: good", arguments.config.display())?;
+    if let Some(name) = &arguments.explain {
+        let Some(explanation) = explanation else {
+            let known = config.providers.iter().map(|one| one.profile.name());
+            bail!(
+                "{}: there is no provider {name:?}{}",
+                file.display(),
+                nearest(name, known)
+                    .map_or_else(String::new, |one| format!("; did you mean {one:?}?"))
+            );
+        };
+        write!(out, "{explanation}")?;
+        return Ok(verdict);
+    }
+    writeln!(out, "{}: good", file.display())?;
     for app in &config.apps {
         let told = if app.notify.is_some() {
             "notification"
@@ -72,5 +104,5 @@ pub(super) fn check(arguments: &ConfigArguments) -> anyhow::Result<ExitCode> {
             config.time_scale
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(verdict)
 }

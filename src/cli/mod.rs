@@ -4,6 +4,7 @@ mod check;
 mod client;
 pub mod demo;
 mod key;
+mod provider;
 mod serve;
 
 use std::ffi::OsString;
@@ -35,7 +36,9 @@ enum Command {
     /// Play the whole through on this machine, with a kill in the middle, and audit it.
     Demo(demo::DemoArguments),
     /// Read the configuration and the profiles, and say what is wrong with them.
-    CheckConfig(ConfigArguments),
+    CheckConfig(CheckArguments),
+    /// Try a provider's profile.
+    Provider(provider::ProviderArguments),
     /// Show what the actor of one transaction is doing.
     Status(StatusArguments),
     /// List transactions, newest first.
@@ -74,6 +77,18 @@ struct ConfigArguments {
     /// The configuration file.
     #[arg(long, short, env = "TELLER_CONFIG", default_value = "teller.toml")]
     config: PathBuf,
+}
+
+#[derive(Args)]
+struct CheckArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// Say in plain words what teller does with this provider.
+    #[arg(long, value_name = "PROVIDER")]
+    explain: Option<String>,
+    /// Fail when there is a warning.
+    #[arg(long)]
+    deny_warnings: bool,
 }
 
 #[derive(Args)]
@@ -161,6 +176,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::CheckConfig(arguments) => check::check(&arguments),
+        Command::Provider(arguments) => provider::provider(&arguments),
         Command::Status(arguments) => client::status(&arguments),
         Command::List(arguments) => client::list(&arguments),
         Command::Key(KeyCommand::New(arguments)) => key::new(&arguments),

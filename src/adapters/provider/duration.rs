@@ -66,6 +66,11 @@ impl Ladder {
         Self(seconds.iter().copied().map(Duration::from_secs).collect())
     }
 
+    /// The waits, in order.
+    pub(crate) fn steps(&self) -> &[Duration] {
+        &self.0
+    }
+
     pub(crate) fn scaled(&self, scale: TimeScale) -> Vec<Duration> {
         self.0.iter().map(|step| scale.duration(*step)).collect()
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::auth::{Credentials, Ready, Secrets, TokenUsed};
 use super::client::{self, ClientSettings};
 use super::duration::TimeScale;
+use super::explain::{self, Explained};
 use super::forms::{self, AttemptNames, BodyKind, Subject};
 use super::numbers;
 use super::problem::ProfileProblem;
@@ -15,7 +16,7 @@ use super::secret::Secret;
 use super::sent::ProbedBody;
 use super::transport::{self, Call, Failure};
 use super::webhook::{self, Reader};
-use super::{interpret, token};
+use super::{cautions, interpret, token};
 use crate::clock::Clock;
 use crate::ports::{
     IncomingWebhook, InquiryResult, Limits, Promise, Provider, SubmissionResult, WebhookReading,
@@ -129,6 +130,24 @@ impl HttpProvider {
             inquiries,
         })))
     }
+
+    /// What teller does with this provider, in plain words.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        let inner = &*self.0;
+        explain::explain(Explained {
+            profile: &inner.profile,
+            base_url: &inner.base_url,
+            public_url: &inner.public_url,
+            settings: inner.credentials.settings(),
+        })
+    }
+
+    /// What of its set-up is allowed and yet dangerous or doubtful, a sentence each.
+    #[must_use]
+    pub fn cautions(&self) -> Vec<String> {
+        cautions::cautions(&self.0.profile, &self.0.base_url)
+    }
 }
 
 impl HttpProvider {
@@ -169,19 +188,6 @@ fn check_secrets(profile: &Profile, secrets: &[Secret]) -> Result<(), String> {
 }
 
 impl Inner {
-    /// Where the provider is asked to send the webhooks of an attempt. Without secrets there is one
-    /// URL for all, and what comes there is a hint.
-    fn webhook_url(&self, key: &Key, attempt: u32) -> String {
-        let (public_url, provider) = (self.public_url.as_str(), self.profile.name());
-        match self.token_secrets.first() {
-            Some(secret) => {
-                let token = token::issue(secret, provider, key, attempt);
-                format!("{public_url}/webhooks/{provider}/{token}")
-            }
-            None => format!("{public_url}/webhooks/{provider}"),
-        }
-    }
-
     fn subject<'a>(
         &'a self,
         key: &'a Key,
@@ -321,7 +327,13 @@ impl Provider for HttpProvider {
         let inner = &*self.0;
         let file = &inner.profile.file;
         let reference = webhook::reference(file.reference, key.id, attempt);
-        let webhook_url = inner.webhook_url(key, attempt);
+        let webhook_url = token::webhook_url(
+            &inner.token_secrets,
+            inner.public_url.as_str(),
+            inner.profile.name(),
+            key,
+            attempt,
+        );
         let names = AttemptNames {
             number: Some(attempt),
             reference: &reference,

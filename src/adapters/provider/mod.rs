@@ -14,12 +14,16 @@
 //! is believed before its token is checked, and nothing read is larger than its bound (law 8).
 
 mod auth;
+mod cases;
+mod cautions;
 mod client;
 mod duration;
+mod explain;
 mod filters;
 mod forms;
 mod http;
 mod interpret;
+mod keys;
 mod money;
 mod numbers;
 mod outcome;
@@ -31,12 +35,16 @@ mod sent;
 mod signature;
 mod template;
 mod token;
+mod told;
 mod transport;
 mod webhook;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use cases::{
+    AnswerOf, CaseReport, CaseResult, Coverage, Verdict, read_answer, run as run_cases,
+};
 pub use duration::Written;
 pub use http::{HttpProvider, Settings};
 pub use problem::ProfileProblem;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::keys;
+
 /// Words further apart than this, as a share of the longer one, are no suggestion.
 const NEAREST_MIN_SIMILARITY: f64 = 0.5;
 
@@ -46,19 +48,38 @@ impl ProfileProblem {
             None => said.to_owned(),
         };
         match error.span() {
-            Some(span) => Self::at(origin, text, &span, named(text, &span, what)),
+            Some(span) => {
+                let what = match keys::label(text, span.start, said) {
+                    Some(label) => format!("{label}: {what}"),
+                    None => what,
+                };
+                Self::at(origin, text, &span, what)
+            }
             None => Self::whole(origin, what),
         }
     }
 
     /// A problem at a place in `text`.
     pub(super) fn at(origin: &str, text: &str, span: &Range<usize>, what: String) -> Self {
-        let before = text.as_bytes().iter().take(span.start);
         Self::Line {
             origin: origin.to_owned(),
-            line: 1 + before.filter(|byte| **byte == b'\n').count(),
+            line: Self::line(text, span),
             what,
         }
+    }
+
+    /// A problem with a key, named by its path in `text`, such as `submit.outcome.2.at`.
+    pub(super) fn at_key(origin: &str, text: &str, path: &str, what: String) -> Self {
+        match keys::span_of(text, path) {
+            Some(span) => Self::at(origin, text, &span, what),
+            None => Self::whole(origin, what),
+        }
+    }
+
+    /// The line of `text` on which a span begins, counted from 1.
+    pub(super) fn line(text: &str, span: &Range<usize>) -> usize {
+        let before = text.as_bytes().iter().take(span.start);
+        1 + before.filter(|byte| **byte == b'\n').count()
     }
 
     /// A problem of the whole.
@@ -67,20 +88,6 @@ impl ProfileProblem {
             origin: origin.to_owned(),
             what: what.into(),
         }
-    }
-}
-
-/// The message with the key that it is about, where the place is a value on its key's line and the
-/// message doesn't name it.
-fn named(text: &str, span: &Range<usize>, what: String) -> String {
-    let before = text.get(..span.start).unwrap_or_default();
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    match line.rsplit_once('=') {
-        Some((key, rest)) if rest.trim().is_empty() => {
-            let key = key.rsplit(['{', ',']).next().unwrap_or_default().trim();
-            format!("{key}: {what}")
-        }
-        Some(_) | None => what,
     }
 }
 

@@ -74,19 +74,24 @@ impl Templates {
         self.environment
             .add_template_owned(name.clone(), text.to_owned())
             .map_err(|error| complaint(&error))?;
-        let compiled = self
-            .environment
-            .get_template(&name)
-            .map_err(|error| complaint(&error))?;
         for filter in filter_names(text) {
             self.check_filter(&filter)?;
         }
-        let mut used: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
-        used.sort_unstable();
-        for used in used {
+        let template = Template(name);
+        for used in self.names(&template) {
             check_name(&used, known)?;
         }
-        Ok(Template(name))
+        Ok(template)
+    }
+
+    /// The names that a template prints, in order: `attempt.reference`, `payload.phone`.
+    pub(crate) fn names(&self, template: &Template) -> Vec<String> {
+        let compiled = self.environment.get_template(&template.0);
+        let mut names: Vec<String> = compiled
+            .map(|compiled| compiled.undeclared_variables(true).into_iter().collect())
+            .unwrap_or_default();
+        names.sort_unstable();
+        names
     }
 
     /// The engine itself looks for a filter only when it needs it, which would be at a payment.

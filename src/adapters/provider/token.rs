@@ -42,6 +42,24 @@ pub(super) fn issue(secret: &Secret, provider: &str, key: &Key, attempt: u32) ->
     )
 }
 
+/// Where the provider is asked to send the webhooks of an attempt. Without secrets there is one URL
+/// for all, and what comes there is a hint.
+pub(super) fn webhook_url(
+    secrets: &[Secret],
+    public_url: &str,
+    provider: &str,
+    key: &Key,
+    attempt: u32,
+) -> String {
+    match secrets.first() {
+        Some(secret) => {
+            let token = issue(secret, provider, key, attempt);
+            format!("{public_url}/webhooks/{provider}/{token}")
+        }
+        None => format!("{public_url}/webhooks/{provider}"),
+    }
+}
+
 /// What `token` vouches for, if any of the secrets has signed it for this provider. Compares in
 /// constant time.
 pub(super) fn verify(secrets: &[Secret], provider: &str, token: &str) -> Option<Claim> {

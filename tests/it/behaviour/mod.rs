@@ -12,6 +12,7 @@ mod panics;
 mod passivation;
 mod process;
 mod process_disk;
+mod profiles_program;
 mod provider;
 mod provider_outage;
 mod providers;

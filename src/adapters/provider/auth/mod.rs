@@ -29,7 +29,18 @@ pub(super) type Secrets = BTreeMap<String, Vec<Secret>>;
 pub(super) struct Credentials {
     settings: Settings,
     secrets: Secrets,
-    tokens: Option<Tokens>,
+    tokens: TokenSource,
+}
+
+/// Where OAuth2 tokens come from.
+#[derive(Debug)]
+enum TokenSource {
+    /// From nowhere: the profile has another kind, or nothing is going to be sent.
+    Nowhere,
+    /// There is one already, as the header's value.
+    Given(HeaderValue),
+    /// From the provider's endpoint.
+    Endpoint(Box<Tokens>),
 }
 
 /// Which token a call went out with, to be told if the provider refuses it.
@@ -56,13 +67,7 @@ impl Credentials {
     ) -> Result<Self, ProfileProblem> {
         let origin = &profile.origin;
         let whole = |what: String| ProfileProblem::whole(origin, what);
-        let settings = complete(profile, settings).map_err(whole)?;
-        check_secrets(profile, &secrets).map_err(whole)?;
-        let mut credentials = Self {
-            settings,
-            secrets,
-            tokens: None,
-        };
+        let mut credentials = Self::given(profile, settings, secrets, None).map_err(whole)?;
         if profile.file.auth.kind == AuthKind::Oauth2 {
             let template = profile.forms.auth.token_url.as_ref();
             let url = template
@@ -93,9 +98,31 @@ impl Credentials {
                 origin: origin.clone(),
                 source,
             })?;
-            credentials.tokens = Some(Tokens::new(http, url, scale, clock));
+            credentials.tokens =
+                TokenSource::Endpoint(Box::new(Tokens::new(http, url, scale, clock)));
         }
         Ok(credentials)
+    }
+
+    /// Credentials that fetch nothing: the token that an endpoint would have given is given too, if
+    /// there is one.
+    pub(super) fn given(
+        profile: &Profile,
+        settings: Settings,
+        secrets: Secrets,
+        token: Option<&str>,
+    ) -> Result<Self, String> {
+        let settings = complete(profile, settings)?;
+        check_secrets(profile, &secrets)?;
+        let tokens = match token {
+            Some(token) => TokenSource::Given(sensitive(&format!("Bearer {token}"))?),
+            None => TokenSource::Nowhere,
+        };
+        Ok(Self {
+            settings,
+            secrets,
+            tokens,
+        })
     }
 
     /// The settings, defaults filled in.
@@ -134,13 +161,17 @@ impl Credentials {
                 let text = self.print_given(profile, forms.token.as_ref(), clock)?;
                 headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {text}"))?);
             }
-            AuthKind::Oauth2 => {
-                if let Some(tokens) = &self.tokens {
+            AuthKind::Oauth2 => match &self.tokens {
+                TokenSource::Endpoint(tokens) => {
                     let (value, used) = tokens.token(self, profile).await?;
                     headers.insert(AUTHORIZATION, value);
                     token = Some(TokenUsed(used));
                 }
-            }
+                TokenSource::Given(value) => {
+                    headers.insert(AUTHORIZATION, value.clone());
+                }
+                TokenSource::Nowhere => return Err("no token is given".to_owned()),
+            },
         }
         let secrets = self.newest();
         let context = forms::auth_context(&self.settings, &secrets, clock.now().wall, &request);
@@ -164,7 +195,7 @@ impl Credentials {
     /// The provider didn't take this token: the next call fetches another one, once for all that
     /// were refused with it.
     pub(super) fn refused(&self, used: TokenUsed) {
-        if let Some(tokens) = &self.tokens {
+        if let TokenSource::Endpoint(tokens) = &self.tokens {
             tokens.refused(used.0);
         }
     }

@@ -9,6 +9,8 @@ mod compile;
 mod context;
 mod seal;
 
+use std::collections::BTreeSet;
+
 use reqwest::header::HeaderValue;
 use serde::de::IgnoredAny;
 
@@ -142,6 +144,19 @@ impl Forms {
             Some(inquiry) if !submission => inquiry.kind,
             Some(_) | None => self.submit.kind,
         }
+    }
+
+    /// The names that the requests print.
+    pub(super) fn printed(&self) -> BTreeSet<String> {
+        let lost = self.lost.iter().flatten();
+        let forms = [&self.submit].into_iter().chain(&self.inquiry).chain(lost);
+        forms
+            .flat_map(|form| {
+                let headers = form.headers.iter().map(|(_, value)| value);
+                [&form.path].into_iter().chain(headers).chain(&form.body)
+            })
+            .flat_map(|template| self.templates.names(template))
+            .collect()
     }
 
     fn inquiry_form(&self, reference_known: bool) -> Option<&Form> {

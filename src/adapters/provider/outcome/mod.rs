@@ -177,16 +177,22 @@ fn is_one_of(words: &Option<OneOrMany<Word>>, pattern: &Option<Pattern>, value: 
 }
 
 /// Checks what the types alone can't promise. `has_status` is false for the table of a webhook.
-pub(super) fn check<M>(rows: &[Row<M>], has_status: bool) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong, and with which row, from 0, if it is one.
+pub(super) fn check<M>(rows: &[Row<M>], has_status: bool) -> Result<(), (Option<usize>, String)> {
     if rows.is_empty() {
-        return Err("an outcome table without rows would leave everything unclear".to_owned());
+        let what = "an outcome table without rows would leave everything unclear";
+        return Err((None, what.to_owned()));
     }
     if rows.len() > ROWS_MAX {
-        return Err(format!("an outcome table has {ROWS_MAX} rows at most"));
+        return Err((
+            None,
+            format!("an outcome table has {ROWS_MAX} rows at most"),
+        ));
     }
     for (at, row) in rows.iter().enumerate() {
-        row.check(has_status)
-            .map_err(|what| format!("row {}: {what}", at + 1))?;
+        row.check(has_status).map_err(|what| (Some(at), what))?;
     }
     Ok(())
 }
@@ -360,11 +366,8 @@ mod tests {
             ),
         ] {
             let rows = rows(&format!("row = [{row}]"));
-            let said = check(&rows, true).expect_err("refused");
-            assert!(
-                said.starts_with("row 1: ") && said.contains(expected),
-                "{said}"
-            );
+            let (at, said) = check(&rows, true).expect_err("refused");
+            assert!(at == Some(0) && said.contains(expected), "{said}");
         }
         let with_status = rows(r#"row = [{ status = 200, means = "completed" }]"#);
         assert!(check(&with_status, false).is_err());

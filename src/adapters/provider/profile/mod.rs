@@ -26,7 +26,7 @@ use super::signature::SignatureScheme;
 pub(super) use auth::{Auth, AuthKind, ClientAuth, TokenMethod};
 pub(super) use calls::{Inquiry, InquiryMethod, Submit};
 pub(super) use numbers::{Absence, Ghost, LimitsTable, Schedule};
-pub(super) use webhook::{Trust, Webhook, WebhookContent};
+pub(super) use webhook::{Acknowledge, Trust, Webhook, WebhookContent};
 pub(super) use words::{BaseUrl, BaseUrls, Name};
 
 /// A provider, as its file describes it.
@@ -37,6 +37,8 @@ pub struct Profile {
     pub(super) file: ProfileFile,
     pub(super) forms: Forms,
     pub(super) scheme: Option<SignatureScheme>,
+    /// `[webhook.signature]` as it is written, for whoever has to sign instead of the provider.
+    pub(super) signature: Option<toml::Value>,
 }
 
 impl Profile {
@@ -48,9 +50,13 @@ impl Profile {
         let read = |error| ProfileProblem::of_toml(origin, text, &error);
         let table: toml::Table = toml::from_str(text).map_err(read)?;
         let file: ProfileFile = toml::from_str(text).map_err(read)?;
-        checks::check(&file).map_err(|what| ProfileProblem::whole(origin, what))?;
+        let place = |path: &str, what| ProfileProblem::at_key(origin, text, path, what);
+        checks::check(&file).map_err(|misfit| place(&misfit.path, misfit.what))?;
         let scheme = webhook::scheme(&file).map_err(|what| {
-            ProfileProblem::whole(origin, format!("[webhook.signature]: {what}"))
+            // Such a message names its key in backticks.
+            let key = what.split('`').nth(1).unwrap_or_default();
+            let path = format!("webhook.signature.{key}");
+            place(&path, format!("[webhook.signature]: {what}"))
         })?;
         let forms = forms::compile(&file)
             .map_err(|(span, what)| ProfileProblem::at(origin, text, &span, what))?;
@@ -60,6 +66,10 @@ impl Profile {
             file,
             forms,
             scheme,
+            signature: table
+                .get("webhook")
+                .and_then(|webhook| webhook.get("signature"))
+                .cloned(),
         })
     }
 

@@ -1,7 +1,10 @@
 //! The adapter from outside: profiles, renderings, webhooks, and what real sockets do to a call.
 
 mod auth;
+mod cases;
+mod cautions;
 mod events;
+mod explained;
 mod profiles;
 mod reference;
 mod rendering;

@@ -21,9 +21,9 @@ const EVENT_ID_MAX_CHARS: usize = 64;
 
 /// What a webhook's body names: a transaction and, where the reference tells, an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Named {
-    id: TransactionId,
-    attempt: Option<u32>,
+pub(in super::super) struct Named {
+    pub(in super::super) id: TransactionId,
+    pub(in super::super) attempt: Option<u32>,
 }
 
 /// The reference of attempt number `attempt`.
@@ -187,7 +187,8 @@ impl Reading<'_> {
     }
 }
 
-fn parse_reference(rule: ReferenceRule, text: &str) -> Option<Named> {
+/// Whom a reference names, if it is one that teller gave.
+pub(in super::super) fn parse_reference(rule: ReferenceRule, text: &str) -> Option<Named> {
     let (id, attempt) = match rule {
         ReferenceRule::Transaction => (text, None),
         ReferenceRule::Attempt => {

@@ -19,7 +19,7 @@ use crate::ports::{
 };
 use crate::transaction::Timestamp;
 
-pub(super) use event::reference;
+pub(super) use event::{parse_reference, reference};
 
 /// Events of one webhook, at most; the largest senders put a few dozen into one.
 const EVENTS_MAX: usize = 500;
@@ -194,7 +194,8 @@ fn check_form(webhook: &Webhook, incoming: &IncomingWebhook<'_>) -> Result<(), W
     }
 }
 
-fn parse(content: WebhookContent, body: &[u8]) -> Result<Value, WebhookRejected> {
+/// The body as JSON.
+pub(super) fn parse(content: WebhookContent, body: &[u8]) -> Result<Value, WebhookRejected> {
     match content {
         WebhookContent::Json => serde_json::from_slice(body)
             .map_err(|error| unreadable(format!("the webhook's body is no JSON: {error}"))),
@@ -215,7 +216,10 @@ fn parse(content: WebhookContent, body: &[u8]) -> Result<Value, WebhookRejected>
 }
 
 /// The events of a webhook: the items of its batch, or its whole body.
-fn items<'a>(webhook: &Webhook, body: &'a Value) -> Result<Vec<&'a Value>, WebhookRejected> {
+pub(super) fn items<'a>(
+    webhook: &Webhook,
+    body: &'a Value,
+) -> Result<Vec<&'a Value>, WebhookRejected> {
     let Some(place) = &webhook.items else {
         return Ok(vec![body]);
     };
