@@ -13,7 +13,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use uuid::Uuid;
 
-use super::money;
+use super::money_filters;
 
 /// The formats that `timestamp` knows, as `strftime` writes them; `unix` and `unix_ms` are numbers.
 const TIMESTAMPS: [(&str, &str); 4] = [
@@ -26,9 +26,10 @@ const TIMESTAMPS: [(&str, &str); 4] = [
 const FORM_DEPTH_MAX: usize = 8;
 
 /// What can be written after a `|`, for messages and for the documentation.
-pub(crate) const FILTERS: [&str; 18] = [
+pub(crate) const FILTERS: [&str; 20] = [
     "base64",
     "base64url",
+    "decimal",
     "form",
     "hex",
     "hmac_sha1",
@@ -45,6 +46,7 @@ pub(crate) const FILTERS: [&str; 18] = [
     "unhex",
     "upper",
     "uuid",
+    "whole",
 ];
 
 /// Teaches them to the engine.
@@ -62,13 +64,13 @@ pub(super) fn register(engine: &mut Environment<'_>) {
     engine.add_filter("hmac_sha256", |value: Value, key: Value| mac::<Hmac<Sha256>>(&value, &key));
     engine.add_filter("hmac_sha512", |value: Value, key: Value| mac::<Hmac<Sha512>>(&value, &key));
     engine.add_filter("timestamp", timestamp);
-    engine.add_filter("uuid", |text: String| uuid(&text));
-    engine.add_filter("major", major);
+    engine.add_filter("uuid", uuid);
     engine.add_filter("form", form);
     engine.add_filter("merge", merge);
+    money_filters::register(engine);
 }
 
-fn wrong(what: impl Into<String>) -> Error {
+pub(super) fn wrong(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, what.into())
 }
 
@@ -174,27 +176,25 @@ fn read_offset(text: &str) -> Result<Offset, Error> {
     Offset::from_seconds(seconds).map_err(|_| no())
 }
 
-/// A UUID (version 8, RFC 9562) that depends on nothing but the text: the same at every resending.
-fn uuid(text: &str) -> String {
-    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
-    Uuid::new_v8(half).to_string()
-}
-
-/// `transaction.amount | major`: 1250 EUR as `12.50`.
+/// A UUID that depends on nothing but the text: the same at every resending. Version 8 (RFC 9562), or 4
+/// for a provider that takes no other.
 #[allow(
     clippy::needless_pass_by_value,
     reason = "the engine hands filters their arguments by value"
 )]
-fn major(amount: Value) -> Result<String, Error> {
-    let value = amount.get_attr("value")?;
-    let currency = amount.get_attr("currency")?;
-    let value = value
-        .as_i64()
-        .ok_or_else(|| wrong("major: an amount of the transaction is needed"))?;
-    money::major(value, currency.as_str().unwrap_or_default())
-        .map_err(|what| wrong(format!("major: {what}")))
+fn uuid(text: String, version: Option<u8>) -> Result<String, Error> {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    match version {
+        None | Some(8) => Ok(Uuid::new_v8(half).to_string()),
+        Some(4) => Ok(uuid::Builder::from_random_bytes(half)
+            .into_uuid()
+            .to_string()),
+        Some(other) => Err(wrong(format!(
+            "uuid: there are versions 4 and 8, got {other}"
+        ))),
+    }
 }
 
 /// The filter `form`: an object as a form body, nested keys in brackets: `a[b]=1&a[c][0]=2`. Fields
@@ -296,7 +296,6 @@ mod tests {
         register(&mut engine);
         let context = json!({
             "now": 1_614_265_330_123_i64,
-            "amount": {"value": 1250, "currency": "EUR"},
             "nested": {"a": {"b": "x y", "c": [1, {"d": "&"}]}, "n": null, "t": true},
         });
         engine
@@ -352,7 +351,6 @@ mod tests {
                 "2021-02-25T09:32:10-05:30",
             ),
             ("{{ now | timestamp('date') }}", "2021-02-25"),
-            ("{{ amount | major }}", "12.50"),
             (
                 "{{ nested | form }}",
                 "a[b]=x%20y&a[c][0]=1&a[c][1][d]=%26&t=true",
@@ -369,6 +367,10 @@ mod tests {
         assert_ne!(print("{{ 'x-2' | uuid }}").as_deref(), Ok(one.as_str()));
         let parsed = Uuid::try_parse(&one).expect("a UUID");
         assert_eq!(parsed.get_version_num(), 8);
+        let four = print("{{ 'x-1' | uuid(4) }}").expect("prints");
+        let parsed = Uuid::try_parse(&four).expect("a UUID");
+        assert_eq!(parsed.get_version_num(), 4);
+        assert_eq!(parsed.get_variant(), uuid::Variant::RFC4122);
     }
 
     #[test]
@@ -380,7 +382,7 @@ mod tests {
             ("{{ '@' | unbase64 }}", "not base64"),
             ("{{ now | timestamp('iso') }}", "no format \"iso\""),
             ("{{ now | timestamp('date', '3h') }}", "written \"+03:00\""),
-            ("{{ 'x' | major }}", ""),
+            ("{{ 'x' | uuid(7) }}", "versions 4 and 8"),
             ("{{ 'x' | form }}", "needs an object"),
             ("{{ 'x' | nosuch }}", "unknown filter"),
         ] {

@@ -25,6 +25,7 @@ mod http;
 mod interpret;
 mod keys;
 mod money;
+mod money_filters;
 mod numbers;
 mod outcome;
 mod problem;

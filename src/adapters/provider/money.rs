@@ -111,6 +111,27 @@ pub(super) fn major(value: i64, currency: &str) -> Result<String, String> {
     })
 }
 
+/// An amount as a number of major units, for a provider that counts in `needed` and knows no smaller
+/// coins: 1200 KES is 12. Another currency, or cents, would be another amount of money.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn whole(value: i64, currency: &str, needed: &str) -> Result<i64, String> {
+    if currency != needed {
+        return Err(format!(
+            "the provider counts in {needed}, and the amount is in {currency}"
+        ));
+    }
+    let written = major(value, currency)?;
+    let (units, coins) = written.split_once('.').unwrap_or((&written, ""));
+    if coins.bytes().any(|digit| digit != b'0') {
+        return Err(format!(
+            "{written} {currency} has smaller coins than the provider takes"
+        ));
+    }
+    units.parse().map_err(|_| format!("{written} is no amount"))
+}
+
 fn known_currency(code: &str) -> Option<Currency> {
     Currency::from_code(code)
 }

@@ -222,7 +222,8 @@ fn check_schedule(file: &ProfileFile) -> Result<(), Misfit> {
 fn check_webhook(webhook: &Webhook, file: &ProfileFile) -> Result<(), Misfit> {
     let misfit = |key: &str, what: &str| Err(misfit("webhook", key, what));
     check_table("webhook.outcome", &webhook.outcome, false)?;
-    if webhook.id.is_none() && webhook.provider_reference.is_none() {
+    let token = webhook.trust == Trust::Token;
+    if webhook.id.is_none() && webhook.provider_reference.is_none() && !token {
         return misfit(
             "id",
             "id (our reference) or provider_reference (theirs) has to say whom it speaks of",
@@ -255,12 +256,6 @@ fn check_webhook(webhook: &Webhook, file: &ProfileFile) -> Result<(), Misfit> {
             let what = format!("secret {name:?} is not declared; add [secrets.{name}]");
             return misfit("secret", &what);
         }
-    }
-    if webhook.trust == Trust::Token && webhook.id.is_none() {
-        return misfit(
-            "trust",
-            "trust = \"token\" needs id: what the token was made for has to agree with the body",
-        );
     }
     let ways = [Some(&file.inquiry), file.lost.as_ref()];
     let asks = |inquiry: &Inquiry| inquiry.method != InquiryMethod::None;

@@ -225,6 +225,48 @@ fn what_cannot_be_read_is_refused_with_a_sentence() {
 }
 
 #[test]
+fn where_bodies_hold_nothing_of_ours_the_token_alone_names_the_attempt() {
+    let profile = reference_with("id = \"/id\"", "provider_reference = \"/theirs\"");
+    let provider = provider(&profile, BASE);
+    let token = token_for(&key(5), 2);
+    let body = r#"{"theirs": "ch_1", "status": "completed"}"#;
+    let Ok(WebhookEvent::Evidence {
+        subject, report, ..
+    }) = read(&provider, Some(&token), body)
+    else {
+        panic!("no evidence");
+    };
+    let named = Subject::Attempt {
+        key: key(5),
+        attempt: 2,
+    };
+    assert_eq!(subject, named);
+    assert_eq!(report.provider_reference.as_deref(), Some("ch_1"));
+    for token in [None, Some("v1.."), Some(&token[1..])] {
+        let subject = Subject::Theirs {
+            reference: "ch_1".to_owned(),
+        };
+        let reading = read(&provider, token, body);
+        assert_eq!(reading, Ok(WebhookEvent::Hint { subject }));
+    }
+}
+
+#[test]
+fn a_webhook_that_only_its_token_names_is_refused_without_one() {
+    let provider = provider(&reference_with("id = \"/id\"\n", ""), BASE);
+    let body = r#"{"status": "completed"}"#;
+    let token = token_for(&key(5), 2);
+    assert!(matches!(
+        read(&provider, Some(&token), body),
+        Ok(WebhookEvent::Evidence { .. })
+    ));
+    let Err(WebhookRejected::Unreadable(said)) = read(&provider, None, body) else {
+        panic!("it was read");
+    };
+    assert!(said.contains("no valid token"), "{said}");
+}
+
+#[test]
 fn event_ids_are_the_same_for_the_same_news_only() {
     let event_id = |key: &Key, attempt, word: &str| {
         let provider = provider(REFERENCE, BASE);

@@ -109,14 +109,18 @@ impl Reading<'_> {
     }
 
     /// What the token in the URL vouches for, if it is valid and agrees with the body: a body that
-    /// speaks of another transaction, or another attempt, is not covered by it.
+    /// speaks of another transaction, or another attempt, is not covered by it. Where the provider's
+    /// bodies hold nothing of ours, the token alone says whom they speak of.
     fn claim(&self, named: Option<Named>) -> Option<Claim> {
-        if self.webhook.trust != Trust::Token {
+        if self.webhook.trust != Trust::Token || (self.webhook.id.is_some() && named.is_none()) {
             return None;
         }
-        let (token, named) = self.incoming.token.zip(named)?;
+        let token = self.incoming.token?;
         token::verify(self.token_secrets, self.profile.name(), token).filter(|claim| {
-            claim.key.id == named.id && named.attempt.is_none_or(|attempt| attempt == claim.attempt)
+            named.is_none_or(|named| {
+                claim.key.id == named.id
+                    && named.attempt.is_none_or(|attempt| attempt == claim.attempt)
+            })
         })
     }
 
@@ -147,6 +151,9 @@ impl Reading<'_> {
             .flatten()
             .map(ToString::to_string)
             .collect();
+        if places.is_empty() {
+            return unreadable("the webhook names nobody: its URL holds no valid token");
+        }
         unreadable(format!(
             "the webhook names nobody: there is nothing usable at {}",
             places.join(" or ")
