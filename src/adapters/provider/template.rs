@@ -114,7 +114,24 @@ impl Templates {
         self.environment
             .get_template(&template.0)
             .and_then(|compiled| compiled.render(context.clone()))
-            .map_err(|error| complaint(&error))
+            .map_err(|error| match error.kind() {
+                ErrorKind::UndefinedError => self.lacking(template, context),
+                _ => complaint(&error),
+            })
+    }
+
+    /// What a template prints and the context has not.
+    fn lacking(&self, template: &Template, context: &Value) -> String {
+        let mut names = self.names(template);
+        names.retain(|name| {
+            let mut parts = name.split('.');
+            let found = parts.try_fold(context.clone(), |value, part| value.get_attr(part).ok());
+            found.is_none_or(|value| value.is_undefined())
+        });
+        match names.as_slice() {
+            [] => "something is printed that is not there".to_owned(),
+            names => format!("there is no `{}`", names.join("`, no `")),
+        }
     }
 }
 
@@ -266,7 +283,21 @@ mod tests {
     #[test]
     fn an_undefined_value_in_text_is_an_error_and_nothing_empty() {
         for escape in [Escape::Plain, Escape::Percent, Escape::Json] {
-            assert!(render("{{ payload.x }}", escape, json!({"payload": {}})).is_err());
+            for (text, missing) in [
+                ("{{ payload.x }}", "there is no `payload.x`"),
+                ("{{ payload.x.y }}", "there is no `payload.x.y`"),
+                (
+                    "{{ id }} {{ payload.z | upper }} {{ payload.x }}",
+                    "there is no `payload.x`, no `payload.z`",
+                ),
+                (
+                    "{{ payload['x'] }}",
+                    "something is printed that is not there",
+                ),
+            ] {
+                let said = render(text, escape, json!({"payload": {}, "id": 1}));
+                assert_eq!(said, Err(missing.to_owned()), "{text}");
+            }
         }
     }
 
