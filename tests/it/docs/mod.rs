@@ -8,7 +8,7 @@ mod page;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use teller::adapters::provider::{HttpProvider, Profile, Settings};
+use teller::adapters::provider::{HttpProvider, Profile, Settings, Verdict, run_cases};
 use teller::clock::Clock;
 use teller::ports::Provider;
 use teller::transaction::{Amount, AppId, Key, Request, Timestamp, TransactionId};
@@ -19,8 +19,12 @@ use page::{Names, Page, only, quoted};
 
 const REFERENCE: &str = "docs/profile-reference.md";
 
+/// Where the part about cases begins and ends.
+const CASES: &str = "\n## Recorded cases\n";
+const WARNINGS: &str = "\n## Warnings\n";
+
 fn reference() -> Page {
-    Page::read(REFERENCE, None, None)
+    Page::read(REFERENCE, None, Some(CASES))
 }
 
 /// What is wrong with this profile.
@@ -75,6 +79,17 @@ fn the_profile_of_these_tests_is_a_good_one() {
 #[test]
 fn every_key_has_its_row_and_every_row_its_key() {
     compare_keys(&Language::of(&complaint), &reference());
+}
+
+#[test]
+fn every_key_of_a_file_of_cases_has_its_row_and_every_row_its_key() {
+    let profile = Profile::parse(&profile(&[]), "profile.toml").expect("a good profile");
+    let read = |text: &str| match run_cases(&profile, text, "cases.toml") {
+        Ok(_) => "nothing".to_owned(),
+        Err(problem) => problem.to_string(),
+    };
+    let page = Page::read(REFERENCE, Some(CASES), Some(WARNINGS));
+    compare_keys(&Language::of(&read), &page);
 }
 
 fn compare_keys(language: &Language, page: &Page) {
@@ -140,10 +155,9 @@ fn every_key_of_a_signature_is_told_for_the_kinds_that_have_it() {
     let kinds = quoted(&rows["kind"]["type"]);
     for kind in &kinds {
         // None has both of them, so that one at least is out of place.
-        let said: String = ["query", "label"]
-            .map(|key| about_signature(json!({"kind": kind, key: "x"})))
-            .concat();
-        let mut keys = expected(&said, "which has ").unwrap_or_else(|| panic!("{kind}: {said}"));
+        let said = ["query", "label"].map(|key| about_signature(json!({"kind": kind, key: "x"})));
+        let mut listed = said.iter().filter_map(|said| expected(said, "which has "));
+        let mut keys = listed.next().unwrap_or_else(|| panic!("{kind}: {said:?}"));
         keys.insert("kind".to_owned());
         let told = rows
             .iter()
@@ -186,8 +200,9 @@ fn everything_that_can_be_signed_is_told() {
 
 #[test]
 fn every_name_is_told_for_the_templates_that_may_print_it() {
-    let print = format!("{{{{ {UNKNOWN} }}}}");
     let names = |place: &str| -> Names {
+        // Paths begin with it, and nothing else minds it.
+        let print = format!("/{{{{ {UNKNOWN} }}}}");
         let said = complaint(&profile(&[(place, json!(print))]));
         let names = expected(&said, "to print here; there are ");
         let names = names.unwrap_or_else(|| panic!("{place}: {said}"));
@@ -284,11 +299,10 @@ fn printed(expression: &str) -> String {
 #[tokio::test(start_paused = true)]
 async fn every_filter_is_told_and_prints_what_its_example_says() {
     let page = reference();
-    let mut tables = page.tables("filter");
-    let (ours, engine) = (
-        tables.next().expect("ours"),
-        tables.next().expect("the engine's"),
-    );
+    let tables = page.tables("filter");
+    let [ours, engine] = tables.as_slice() else {
+        panic!("two tables of filters");
+    };
     let filters = expected(&printed("1 | zzz"), "there is no filter `zzz`; there are ");
     assert_eq!(Some(ours.names()), filters);
     for row in ours.rows().chain(engine.rows()) {
@@ -313,4 +327,38 @@ async fn every_format_of_a_timestamp_is_told() {
             only(&row["example"])
         );
     }
+}
+
+/// The blocks of the tutorial that make up one of its files.
+fn file_of_tutorial(name: &str) -> String {
+    let page = include_str!("../../../docs/providers.md");
+    let blocks = page.split("```toml\n").skip(1);
+    let blocks = blocks.map(|block| block.split("```").next().unwrap_or_default());
+    blocks
+        .filter(|block| {
+            let first = block.lines().next().unwrap_or_default();
+            first.trim_end_matches(", continued") == format!("# {name}")
+        })
+        .collect()
+}
+
+#[test]
+fn the_files_of_the_tutorial_do_what_its_page_says() {
+    let profile = Profile::parse(&file_of_tutorial("try/pebble.toml"), "pebble.toml");
+    let profile = profile.expect("a good profile");
+    let cases = file_of_tutorial("try/pebble-cases.toml");
+    let report = run_cases(&profile, &cases, "cases.toml").expect("good cases");
+    let differing = report
+        .cases
+        .iter()
+        .filter(|case| case.verdict == Verdict::Differs);
+    let differing: Vec<&str> = differing.map(|case| case.name.as_str()).collect();
+    assert_eq!(
+        (report.cases.len(), differing),
+        (6, vec!["its own time-out"])
+    );
+    assert!(
+        report.missed().next().is_some(),
+        "the page says that cases are missing"
+    );
 }

@@ -61,14 +61,15 @@ impl Page {
     }
 
     /// The tables whose first column is called so.
-    pub fn tables<'a>(&'a self, first: &'a str) -> impl Iterator<Item = &'a Table> {
-        self.0.iter().filter(move |table| table.columns[0] == first)
+    pub fn tables(&self, first: &str) -> Vec<&Table> {
+        let all = self.0.iter();
+        all.filter(|table| table.columns[0] == first).collect()
     }
 
     /// The one of them under this heading.
     pub fn table(&self, first: &str, heading: &str) -> &Table {
-        let mut found = self.tables(first).filter(|table| table.heading == heading);
-        let table = found.next();
+        let mut found = self.tables(first).into_iter();
+        let table = found.find(|table| table.heading == heading);
         table.unwrap_or_else(|| panic!("no table of {first} under {heading:?}"))
     }
 
