@@ -3,6 +3,7 @@
 mod audit;
 mod behaviour;
 mod core;
+mod docs;
 mod kill;
 mod simulation;
 mod support;

@@ -102,10 +102,8 @@ impl Templates {
         if !tried.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter) {
             return Ok(());
         }
-        let hint = nearest(name, filters::FILTERS).map_or_else(String::new, |nearest| {
-            format!("; did you mean `{nearest}`?")
-        });
-        Err(format!("there is no filter `{name}`{hint}"))
+        let hint = hint(name, &filters::FILTERS);
+        Err(format!("there is no filter `{name}`; {hint}"))
     }
 
     /// Fills a template in.
@@ -116,7 +114,24 @@ impl Templates {
         self.environment
             .get_template(&template.0)
             .and_then(|compiled| compiled.render(context.clone()))
-            .map_err(|error| complaint(&error))
+            .map_err(|error| match error.kind() {
+                ErrorKind::UndefinedError => self.lacking(template, context),
+                _ => complaint(&error),
+            })
+    }
+
+    /// What a template prints and the context has not.
+    fn lacking(&self, template: &Template, context: &Value) -> String {
+        let mut names = self.names(template);
+        names.retain(|name| {
+            let mut parts = name.split('.');
+            let found = parts.try_fold(context.clone(), |value, part| value.get_attr(part).ok());
+            found.is_none_or(|value| value.is_undefined())
+        });
+        match names.as_slice() {
+            [] => "something is printed that is not there".to_owned(),
+            names => format!("there is no `{}`", names.join("`, no `")),
+        }
     }
 }
 
@@ -134,11 +149,17 @@ fn check_name(used: &str, known: &[String]) -> Result<(), String> {
     if known.iter().any(|known| fits(&known)) {
         return Ok(());
     }
-    let hint = nearest(used, known.iter().map(String::as_str))
-        .map_or_else(String::new, |nearest| {
-            format!("; did you mean `{nearest}`?")
-        });
-    Err(format!("there is no `{used}` to print here{hint}"))
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let hint = hint(used, &known);
+    Err(format!("there is no `{used}` to print here; {hint}"))
+}
+
+/// The word that was probably meant, or if none is like it, all that there are.
+fn hint(word: &str, known: &[&str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("there are `{}`", known.join("`, `")),
+    }
 }
 
 fn complaint(error: &Error) -> String {
@@ -262,7 +283,21 @@ mod tests {
     #[test]
     fn an_undefined_value_in_text_is_an_error_and_nothing_empty() {
         for escape in [Escape::Plain, Escape::Percent, Escape::Json] {
-            assert!(render("{{ payload.x }}", escape, json!({"payload": {}})).is_err());
+            for (text, missing) in [
+                ("{{ payload.x }}", "there is no `payload.x`"),
+                ("{{ payload.x.y }}", "there is no `payload.x.y`"),
+                (
+                    "{{ id }} {{ payload.z | upper }} {{ payload.x }}",
+                    "there is no `payload.x`, no `payload.z`",
+                ),
+                (
+                    "{{ payload['x'] }}",
+                    "something is printed that is not there",
+                ),
+            ] {
+                let said = render(text, escape, json!({"payload": {}, "id": 1}));
+                assert_eq!(said, Err(missing.to_owned()), "{text}");
+            }
         }
     }
 
@@ -279,6 +314,11 @@ mod tests {
         assert_eq!(
             complaint.expect_err("unknown"),
             "there is no filter `bas64`; did you mean `base64`?"
+        );
+        let complaint = render("{{ now }}", Escape::Plain, json!({}));
+        assert_eq!(
+            complaint.expect_err("unknown"),
+            "there is no `now` to print here; there are `attempt.reference`, `id`, `payload`"
         );
         let piped_text = render("{{ id ~ '| nosuch' }}", Escape::Plain, json!({"id": 1}));
         assert_eq!(piped_text.as_deref(), Ok("1| nosuch"));

@@ -133,7 +133,7 @@ fn what_is_missing_or_would_lead_elsewhere_is_refused() {
         (
             with_path("/pay/{{ payload.card }}"),
             json!({}),
-            "the path: undefined value",
+            "the path: there is no `payload.card`",
         ),
         (
             with_path("/pay/{{ payload.card }}"),
@@ -145,7 +145,7 @@ fn what_is_missing_or_would_lead_elsewhere_is_refused() {
         (
             with_body("{{ payload.card }}"),
             json!({}),
-            "the body: undefined value",
+            "the body: there is no `payload.card`",
         ),
         (
             with_body("{ \"id\": \"{{ attempt.reference }}\" }"),
@@ -155,7 +155,7 @@ fn what_is_missing_or_would_lead_elsewhere_is_refused() {
         (
             with_body("{{ transaction.amount.value }}"),
             json!({}),
-            "the body: undefined value",
+            "the body: there is no `transaction.amount.value`",
         ),
         (
             with_body("{% if false %}x{% endif %}"),
