@@ -306,13 +306,13 @@ impl Sample {
 }
 
 /// How a word is put into what a field has to be.
-type Within = fn(String) -> Value;
+type Within = fn(&str) -> Value;
 
-fn within_object(word: String) -> Value {
+fn within_object(word: &str) -> Value {
     json!({ "field": word })
 }
 
-fn within_list(word: String) -> Value {
+fn within_list(word: &str) -> Value {
     json!([word])
 }
 
@@ -328,7 +328,7 @@ fn payload(names: &[String], other: Option<(&str, Within)>) -> Value {
             (steps, capitals(name))
         };
         let value = match other {
-            Some((one, within)) if one == name => within(word),
+            Some((one, within)) if one == name => within(&word),
             Some(_) | None => Value::String(word),
         };
         put(&mut payload, &steps, value);
