@@ -186,9 +186,9 @@ fn keys_that_do_not_go_together_are_reported_with_their_line_table_and_key() {
         ),
         (
             "id = \"/id\"",
-            "item = \"/x\"",
-            "[webhook]",
-            "[webhook]: id (our reference)",
+            "item = \"/x\"\nid = \"/id\"",
+            "id = \"/id\"",
+            "[webhook]: item is a place within items",
         ),
         (
             "trust = \"token\"",
