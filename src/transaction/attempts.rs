@@ -206,7 +206,9 @@ impl Transaction {
     }
 
     /// Whether the last attempt's request may be sent again, as an inquiry: while it is in doubt, within
-    /// the provider's promise, never after an outcome and never once somebody has acted (law 2).
+    /// the provider's promise, never after an outcome and never once somebody has acted (law 2). It may
+    /// be the first of its kind to be executed, so it is as late after `submit_by` as any attempt would
+    /// be; one that the provider says it has can't be executed anew.
     #[must_use]
     pub fn may_resend(&self, wall: Timestamp) -> bool {
         let in_doubt = match self.state {
@@ -224,6 +226,7 @@ impl Transaction {
             && !self.amount_is_disputed()
             && !self.acted_on
             && self.resends < MAX_RESENDS
+            && (wall < self.request.submit_by || self.last_fate() == Some(Fate::Pending))
             && self.is_resend_safe(wall)
     }
 }

@@ -60,12 +60,44 @@ fn about_place(base_url: &BaseUrl, said: &mut Vec<String>) {
 }
 
 fn about_webhooks(profile: &Profile, said: &mut Vec<String>) {
-    let Some(caution) = profile.scheme.as_ref().and_then(|scheme| scheme.caution()) else {
+    let Some(scheme) = &profile.scheme else {
+        return;
+    };
+    if let (Some(signed), Some(webhook)) = (scheme.signed_places(), &profile.file.webhook) {
+        let mut open: Vec<String> = read_places(webhook)
+            .into_iter()
+            .filter(|place| !signed.contains(place))
+            .map(ToString::to_string)
+            .collect();
+        open.dedup();
+        if !open.is_empty() {
+            said.push(format!(
+                "[webhook.signature]: {} is read but not signed, so that who sees one webhook can write it anew; read only what is signed",
+                told::all_of(open)
+            ));
+        }
+        return;
+    }
+    let Some(caution) = scheme.caution() else {
         return;
     };
     said.push(format!(
         "[webhook.signature]: {caution}; say trust = \"hint\" if the provider can be asked, so that an inquiry confirms it"
     ));
+}
+
+/// The places of an event that decide something.
+fn read_places(webhook: &Webhook) -> Vec<&Pointer> {
+    let amount = webhook.amount.iter().flat_map(|amount| [&amount.value, &amount.currency]);
+    let rows = webhook
+        .outcome
+        .iter()
+        // What makes an event be ignored can only make it be missed, and then it is asked about.
+        .filter(|row| row.means != EventMeaning::Ignored)
+        .flat_map(conditions)
+        .map(|claim| claim.at);
+    let subject = webhook.id.iter().chain(&webhook.provider_reference);
+    subject.chain(amount).chain(rows).collect()
 }
 
 fn about_inquiries(file: &ProfileFile, said: &mut Vec<String>) {
@@ -101,9 +133,20 @@ fn about_inquiries(file: &ProfileFile, said: &mut Vec<String>) {
         .flat_map(|inquiry| &inquiry.outcome)
         .any(|row| row.means == ReportMeaning::NotFound);
     let asks = file.inquiry.asks() || file.lost.as_ref().is_some_and(|lost| lost.asks());
-    if file.ghost.window.is_some() && asks && !finds_absence {
+    // Who sends the same again has no use for absence, and a "not found" of an id that the provider gave
+    // itself is none.
+    let resends = file.inquiry_for(false).method == InquiryMethod::Resend;
+    if file.ghost.window.is_some() && asks && !finds_absence && !resends {
         said.push(
             "[ghost]: no row of an inquiry means not_found, so that the window proves nothing; add the row by which the provider says that it doesn't know a transaction"
+                .to_owned(),
+        );
+    }
+    let learns = file.submit.provider_reference.is_some()
+        || file.webhook.as_ref().is_some_and(|one| one.provider_reference.is_some());
+    if file.lost.is_some() && !learns {
+        said.push(
+            "[submit]: no provider_reference says where the answer has the provider's own id, so that [inquiry], which needs it, is used only once [lost] has found it; add the place"
                 .to_owned(),
         );
     }

@@ -241,7 +241,13 @@ fn flatten(name: &str, value: &Value, depth: usize, pairs: &mut Vec<String>) -> 
                 flatten(&inner(&at.to_string()), &item, depth + 1, pairs)?;
             }
         }
-        ValueKind::None | ValueKind::Undefined => {}
+        ValueKind::None => {}
+        ValueKind::Undefined => {
+            return Err(Error::new(
+                ErrorKind::UndefinedError,
+                format!("form: there is no value for {name}"),
+            ));
+        }
         _ => pairs.push(format!("{name}={}", percent(&plain(value)))),
     }
     Ok(())
@@ -384,6 +390,7 @@ mod tests {
             ("{{ now | timestamp('date', '3h') }}", "written \"+03:00\""),
             ("{{ 'x' | uuid(7) }}", "versions 4 and 8"),
             ("{{ 'x' | form }}", "needs an object"),
+            ("{{ {'a': {'b': nested.nosuch}} | form }}", "there is no value for a[b]"),
             ("{{ 'x' | nosuch }}", "unknown filter"),
         ] {
             let said = print(text).expect_err(text);

@@ -4,12 +4,15 @@
 //! of it: as JSON in a JSON body, percent-encoded in a path or a form. A name that is not defined
 //! is an error, never an empty string.
 
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 
 use super::filters;
 use super::problem::nearest;
 
+/// Levels below which nothing undefined is looked for: templates write objects of their own a few levels
+/// deep, and what an app sends holds nothing undefined.
+const DEPTH_MAX: usize = 8;
 /// The name under which percent-encoding is registered with the engine.
 const PERCENT: &str = "percent";
 
@@ -205,7 +208,38 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Resu
             write(out, &filters::percent(&filters::plain(value)))
         }
         AutoEscape::Custom(_) | AutoEscape::None => write(out, &filters::plain(value)),
+        _ if holds_undefined(value, 0)? => Err(Error::new(
+            ErrorKind::UndefinedError,
+            "a value within the object is not there",
+        )),
         _ => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+/// Whether something undefined stands within: the engine itself would write null for it.
+fn holds_undefined(value: &Value, depth: usize) -> Result<bool, Error> {
+    if depth > DEPTH_MAX {
+        return Ok(false);
+    }
+    match value.kind() {
+        ValueKind::Undefined => Ok(true),
+        ValueKind::Seq => {
+            for item in value.try_iter()? {
+                if holds_undefined(&item, depth + 1)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        ValueKind::Map => {
+            for key in value.try_iter()? {
+                if holds_undefined(&value.get_item(&key)?, depth + 1)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        _ => Ok(false),
     }
 }
 
@@ -277,6 +311,14 @@ mod tests {
                 render(text, escape, context.clone()).as_deref(),
                 Ok(expected)
             );
+        }
+    }
+
+    #[test]
+    fn an_undefined_value_within_an_object_is_an_error_too() {
+        for text in ["{{ {'a': [payload.x]} }}", "{{ {'a': {'b': payload.x}} }}"] {
+            assert!(render(text, Escape::Json, json!({"payload": {}})).is_err());
+            assert!(render(text, Escape::Json, json!({"payload": {"x": null}})).is_ok());
         }
     }
 

@@ -43,6 +43,7 @@ pub(super) fn doubt(
             .lost
             .as_ref()
             .is_some_and(|lost| lost.method != InquiryMethod::None);
+    let resends = file.inquiry_for(false).method == InquiryMethod::Resend;
     match window {
         Some(window) => {
             let whole = window.0 + margin.0;
@@ -52,7 +53,12 @@ pub(super) fn doubt(
                 told::duration(window.0),
                 told::duration(margin.0)
             ));
-            if asks {
+            if resends {
+                page.say(format!(
+                    "After a time-out the same request is sent again {}, until an answer tells: only before the time by which attempts have to start, because it may be executed by that.",
+                    moments(retry, file.submit.time_out.0, "after it was sent")
+                ));
+            } else if asks {
                 page.say(format!(
                     "After a time-out at {} it is asked about at {} after it was sent, {} equal gaps.",
                     seconds(file.submit.time_out.0),

@@ -120,6 +120,11 @@ impl HmacScheme {
         )
     }
 
+    /// The places that are signed, if the body isn't.
+    pub(super) fn signed_places(&self) -> Option<Vec<&Pointer>> {
+        (!self.signed.covers_body()).then(|| self.signed.places().collect())
+    }
+
     pub(super) fn caution(&self) -> Option<String> {
         (!self.signed.covers_body()).then(|| {
             format!(

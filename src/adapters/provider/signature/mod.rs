@@ -31,6 +31,8 @@ mod tests;
 
 use serde_json::Value;
 
+use super::outcome::Pointer;
+
 pub(crate) use fault::SignatureFault;
 pub(crate) use keys::{VerifyingKey, VerifyingKeys};
 pub(crate) use table::SignatureTable;
@@ -161,6 +163,18 @@ impl SignatureScheme {
             Self::Hmac(scheme) => scheme.caution(),
             Self::MessageSignatures(scheme) => scheme.caution(),
             Self::StandardWebhooks(_) | Self::Stripe(_) => None,
+        }
+    }
+
+    /// The places of an event that are signed, where the signature covers single values and not the whole
+    /// body.
+    pub(crate) fn signed_places(&self) -> Option<Vec<&Pointer>> {
+        match self {
+            Self::Hmac(scheme) => scheme.signed_places(),
+            Self::SharedToken(_)
+            | Self::StandardWebhooks(_)
+            | Self::Stripe(_)
+            | Self::MessageSignatures(_) => None,
         }
     }
 

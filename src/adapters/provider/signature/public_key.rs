@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_ASN1,
+    ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA512,
+    UnparsedPublicKey, VerificationAlgorithm,
 };
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
@@ -25,6 +26,9 @@ const ED25519_KEY_BYTES: usize = 32;
 const P256_POINT_BYTES: usize = 65;
 const P384_POINT_BYTES: usize = 97;
 const UNCOMPRESSED: u8 = 4;
+/// The two numbers of a signature on each curve, as RFC 9421 writes them: one after the other.
+const P256_SIGNATURE_BYTES: usize = 64;
+const P384_SIGNATURE_BYTES: usize = 96;
 /// An RSA key in DER is longer than its modulus; a shorter one has less than 2048 bits.
 const RSA_KEY_MIN_BYTES: usize = 2048 / 8;
 
@@ -104,7 +108,7 @@ impl PublicKey {
 
     /// Whether it has signed `message`.
     pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(self.algorithm.ring(), &self.bytes)
+        UnparsedPublicKey::new(self.algorithm.ring(signature.len()), &self.bytes)
             .verify(message, signature)
             .is_ok()
     }
@@ -122,11 +126,19 @@ impl PublicAlgorithm {
         }
     }
 
-    fn ring(self) -> &'static dyn VerificationAlgorithm {
+    /// For a signature of this length. RFC 9421 has the two numbers of ECDSA side by side; there are
+    /// providers that write them in DER, as most tools do, and what they sign is as authentic.
+    fn ring(self, signature_bytes: usize) -> &'static dyn VerificationAlgorithm {
         match self {
             Self::Ed25519 => &ED25519,
-            Self::EcdsaP256Sha256 => &ECDSA_P256_SHA256_FIXED,
-            Self::EcdsaP384Sha384 => &ECDSA_P384_SHA384_FIXED,
+            Self::EcdsaP256Sha256 if signature_bytes == P256_SIGNATURE_BYTES => {
+                &ECDSA_P256_SHA256_FIXED
+            }
+            Self::EcdsaP256Sha256 => &ECDSA_P256_SHA256_ASN1,
+            Self::EcdsaP384Sha384 if signature_bytes == P384_SIGNATURE_BYTES => {
+                &ECDSA_P384_SHA384_FIXED
+            }
+            Self::EcdsaP384Sha384 => &ECDSA_P384_SHA384_ASN1,
             Self::RsaV15Sha256 => &RSA_PKCS1_2048_8192_SHA256,
             Self::RsaPssSha512 => &RSA_PSS_2048_8192_SHA512,
         }
@@ -160,4 +172,48 @@ impl PublicAlgorithm {
 
 fn is_point(bytes: &[u8], length: usize) -> bool {
     bytes.len() == length && bytes.first() == Some(&UNCOMPRESSED)
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::rand::SystemRandom;
+    use ring::signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
+        EcdsaSigningAlgorithm, KeyPair,
+    };
+
+    use super::*;
+
+    fn check(algorithm: PublicAlgorithm, signing: &'static EcdsaSigningAlgorithm) {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(signing, &random).expect("randomness");
+        let pair =
+            EcdsaKeyPair::from_pkcs8(signing, pkcs8.as_ref(), &random).expect("its own output");
+        let key = PublicKey::raw(algorithm, pair.public_key().as_ref()).expect("a point");
+        let signature = pair.sign(&random, b"message").expect("randomness");
+        let signature = signature.as_ref();
+        assert!(key.has_signed(b"message", signature));
+        assert!(!key.has_signed(b"massage", signature));
+        for at in 0..signature.len() {
+            let mut twin = signature.to_vec();
+            twin[at] ^= 1;
+            assert!(!key.has_signed(b"message", &twin), "byte {at}");
+        }
+        for length in 0..signature.len() {
+            assert!(!key.has_signed(b"message", &signature[..length]));
+        }
+        assert!(!key.has_signed(b"message", &[signature, &[0]].concat()));
+    }
+
+    #[test]
+    fn ecdsa_in_der_is_checked_as_strictly() {
+        check(
+            PublicAlgorithm::EcdsaP256Sha256,
+            &ECDSA_P256_SHA256_ASN1_SIGNING,
+        );
+        check(
+            PublicAlgorithm::EcdsaP384Sha384,
+            &ECDSA_P384_SHA384_ASN1_SIGNING,
+        );
+    }
 }

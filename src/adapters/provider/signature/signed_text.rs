@@ -82,6 +82,14 @@ impl SignedText {
         self.parts.iter().any(|part| matches!(part, Part::At(_)))
     }
 
+    /// The places of the item that it covers.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Pointer> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::At(pointer) => Some(pointer),
+            _ => None,
+        })
+    }
+
     pub(super) fn covers_header(&self, name: &HeaderName) -> bool {
         self.parts.contains(&Part::Header(name.clone()))
     }

@@ -185,10 +185,10 @@ fn keys_that_do_not_go_together_are_reported_with_their_line_table_and_key() {
             "[inquiry]: method = \"GET\" needs path",
         ),
         (
-            "id = \"/id\"",
-            "item = \"/x\"\nid = \"/id\"",
-            "id = \"/id\"",
-            "[webhook]: item is a place within items",
+            "trust = \"token\"\nid = \"/id\"",
+            "trust = \"hint\"",
+            "[webhook]",
+            "[webhook]: id (our reference)",
         ),
         (
             "trust = \"token\"",
