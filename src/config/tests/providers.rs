@@ -56,7 +56,7 @@ fn one_profile_is_set_up_twice_under_two_names() {
 fn what_a_provider_says_is_checked_with_its_line() {
     let secrets = |places: &str| format!("{REFERENCE}secrets = {{ api_key = {places} }}\n");
     let ended = "{ env = \"PATH\", until = \"2020-01-01T00:00:00Z\" }";
-    let eleven = vec!["{ env = \"PATH\" }"; 11].join(", ");
+    let eleven = ["{ env = \"PATH\" }"; 11].join(", ");
     let long = "x".repeat(5_000);
     for (table, expected) in [
         (

@@ -175,3 +175,63 @@ async fn actors_are_listed_over_all_apps_page_by_page() {
         assert_eq!(problem["errors"][0]["pointer"], "query:cursor");
     }
 }
+
+#[tokio::test]
+async fn each_app_is_told_in_its_own_words_or_not_at_all() {
+    let names = ["shop", "fuel", "mute"];
+    let keys = names.map(app_key);
+    let operator = operator_key();
+    let rig = Rig::start_with(|setup| {
+        let apps: Vec<_> = names.into_iter().zip(&keys).collect();
+        setup.let_in(&apps, &operator);
+        let url = format!("http://127.0.0.1:{}/transaction", setup.app.port);
+        let tables = setup.config["app"].as_array_mut().expect("a list");
+        for (table, word) in tables.iter_mut().zip(["accepted", "paid"]) {
+            let table = table.as_table_mut().expect("a table");
+            let words = format!("completed = '{word}'\ndeclined = 'd'\nfailed = 'f'");
+            let words: toml::Table = words.parse().expect("TOML");
+            put(table, "notify.url", url.as_str());
+            put(table, "notify.allow", vec!["127.0.0.1"]);
+            put(table, "notify.words", words);
+        }
+    })
+    .await;
+    let mut ids = Vec::new();
+    for key in &keys {
+        let id = new_id();
+        let client = rig.client.with_key(&key.text);
+        client.paid(&id, json!({"status": "completed"})).await;
+        client.wait_until_final(&id).await;
+        ids.push(id);
+    }
+    for (id, word) in ids.iter().zip(["accepted", "paid"]) {
+        let told = rig.wait_until_told(id, 1).await;
+        assert_eq!(told[0].status.as_deref(), Some(word), "{told:?}");
+    }
+    let seen = rig.client.with_key(&operator.text);
+    let path = format!("/v1/actors/{}?app=mute", ids[2]);
+    let untold = seen.get(&path).await.json();
+    assert!(untold["notification"].is_null(), "{untold}");
+    assert!(rig.told(&ids[2]).is_empty());
+}
+
+#[tokio::test]
+async fn a_hint_reaches_the_app_whose_transaction_it_is_about() {
+    let (rig, shop, fuel, operator) = two_apps().await;
+    let id = new_id();
+    fuel.paid(&id, json!({"answer": "hang", "ghost_after_ms": 1_000}))
+        .await;
+    fuel.wait_until_state(&id, "unknown").await;
+    let hint = json!({"id": id, "status": "completed"});
+    let answer = rig.client.post("/webhooks/reference", &hint).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    // It proves nothing; the provider is asked, and says it.
+    let view = fuel.wait_until_final(&id).await;
+    assert_eq!(view["outcome"]["source"], "inquiry", "{view}");
+    let path = format!("/v1/transactions/{id}");
+    shop.get(&path)
+        .await
+        .expect_problem(404, "unknown_transaction");
+    let of_shop = operator.get(&format!("/v1/actors/{id}?app=shop")).await;
+    of_shop.expect_problem(404, "unknown_transaction");
+}

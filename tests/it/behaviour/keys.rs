@@ -6,6 +6,9 @@ use teller::config::NewKey;
 
 use crate::support::{Answer, Client, Rig, app_key, new_id, operator_key, put};
 
+/// A method and a path.
+type Door = (Method, String);
+
 /// A teller of one app, that app's key, and an operators' key.
 async fn locked() -> (Rig, NewKey, NewKey) {
     let (app, operator) = (app_key("shop"), operator_key());
@@ -14,7 +17,7 @@ async fn locked() -> (Rig, NewKey, NewKey) {
 }
 
 /// Doors that an app's key opens, and doors that an operator's key opens.
-fn doors(id: &str) -> (Vec<(Method, String)>, Vec<(Method, String)>) {
+fn doors(id: &str) -> (Vec<Door>, Vec<Door>) {
     let transaction = format!("/v1/transactions/{id}");
     let apps = vec![
         (Method::POST, "/v1/transactions".to_owned()),
@@ -36,7 +39,7 @@ fn doors(id: &str) -> (Vec<(Method, String)>, Vec<(Method, String)>) {
     (apps, operators)
 }
 
-async fn knock(client: &Client, door: &(Method, String)) -> Answer {
+async fn knock(client: &Client, door: &Door) -> Answer {
     let (method, path) = door;
     let request = client.request(method.clone(), path);
     let request = request.header("content-type", "application/json");
