@@ -88,7 +88,10 @@ fn about_webhooks(profile: &Profile, said: &mut Vec<String>) {
 
 /// The places of an event that decide something.
 fn read_places(webhook: &Webhook) -> Vec<&Pointer> {
-    let amount = webhook.amount.iter().flat_map(|amount| [&amount.value, &amount.currency]);
+    let amount = webhook
+        .amount
+        .iter()
+        .flat_map(|amount| [&amount.value, &amount.currency]);
     let rows = webhook
         .outcome
         .iter()
@@ -143,7 +146,10 @@ fn about_inquiries(file: &ProfileFile, said: &mut Vec<String>) {
         );
     }
     let learns = file.submit.provider_reference.is_some()
-        || file.webhook.as_ref().is_some_and(|one| one.provider_reference.is_some());
+        || file
+            .webhook
+            .as_ref()
+            .is_some_and(|one| one.provider_reference.is_some());
     if file.lost.is_some() && !learns {
         said.push(
             "[submit]: no provider_reference says where the answer has the provider's own id, so that [inquiry], which needs it, is used only once [lost] has found it; add the place"

@@ -390,7 +390,10 @@ mod tests {
             ("{{ now | timestamp('date', '3h') }}", "written \"+03:00\""),
             ("{{ 'x' | uuid(7) }}", "versions 4 and 8"),
             ("{{ 'x' | form }}", "needs an object"),
-            ("{{ {'a': {'b': nested.nosuch}} | form }}", "there is no value for a[b]"),
+            (
+                "{{ {'a': {'b': nested.nosuch}} | form }}",
+                "there is no value for a[b]",
+            ),
             ("{{ 'x' | nosuch }}", "unknown filter"),
         ] {
             let said = print(text).expect_err(text);
