@@ -56,7 +56,7 @@ fn payment_intent(id: &Uuid) -> Value {
         "confirmation_method": "automatic", "created": 1_680_800_504, "currency": "usd",
         "customer": null, "description": "Electricity, November", "last_payment_error": null,
         "latest_charge": "ch_3MtwBwLkdIwHu7ix0mHpDV1Y", "livemode": false,
-        "metadata": {"teller_reference": id.to_string()}, "next_action": null,
+        "metadata": {"teller_reference": format!("{id}-1")}, "next_action": null,
         "on_behalf_of": null, "payment_method": "pm_1MtwBwLkdIwHu7ix28a3tqPb",
         "payment_method_options": {"card": {"installments": null, "mandate_options": null,
             "network": null, "request_three_d_secure": "automatic"}},
@@ -96,7 +96,7 @@ fn answers(c: &mut Criterion) {
 }
 
 fn stripe() -> HttpProvider {
-    let secrets = [("api_key", "sk_test_x"), ("webhook_secret", WEBHOOK_SECRET)];
+    let secrets = [("api_key", "sk_test_x"), ("webhook_key", WEBHOOK_SECRET)];
     provider(STRIPE, &secrets, &[])
 }
 
@@ -128,7 +128,14 @@ fn webhooks(c: &mut Criterion) {
         headers: &[("content-type", b"application/json")],
         body: body.as_bytes(),
     };
-    assert_eq!(reference.read_webhook(&with_token).expect("good").events.len(), 1);
+    assert_eq!(
+        reference
+            .read_webhook(&with_token)
+            .expect("good")
+            .events
+            .len(),
+        1
+    );
     group.bench_function("reference, by token", |b| {
         b.iter(|| reference.read_webhook(black_box(&with_token)));
     });
@@ -143,7 +150,12 @@ fn webhooks(c: &mut Criterion) {
     let now = jiff::Timestamp::now().as_second();
     let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).expect("any length");
     mac.update(format!("{now}.{event}").as_bytes());
-    let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let signature = format!("t={now},v1={signature}");
     let headers: [(&str, &[u8]); 2] = [
         ("content-type", b"application/json"),
@@ -164,10 +176,11 @@ fn webhooks(c: &mut Criterion) {
     let adyen = provider(
         ADYEN,
         &[("api_key", "x"), ("hmac_key", ADYEN_KEY)],
-        &[("merchant_account", "TestMerchant"), ("return_url", "https://shop.example.com/return")],
+        &[("merchant_account", "TestMerchant")],
     );
     let item = adyen_item(&id);
-    let batch = json!({"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}).to_string();
+    let batch = json!({"live": "false", "notificationItems": [{"NotificationRequestItem": item}]})
+        .to_string();
     let batched = IncomingWebhook {
         url: "https://teller.example.com/webhooks/adyen",
         token: None,
@@ -183,7 +196,7 @@ fn webhooks(c: &mut Criterion) {
 
 /// An item signed as Adyen signs it.
 fn adyen_item(id: &Uuid) -> Value {
-    let signed = format!("7914073381342284::TestMerchant:{id}:1130:EUR:AUTHORISATION:true");
+    let signed = format!("7914073381342284::TestMerchant:{id}-1:1130:EUR:AUTHORISATION:true");
     let key: Vec<u8> = (0..ADYEN_KEY.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&ADYEN_KEY[at..at + 2], 16).expect("hex"))
@@ -196,7 +209,7 @@ fn adyen_item(id: &Uuid) -> Value {
     );
     json!({
         "pspReference": "7914073381342284", "merchantAccountCode": "TestMerchant",
-        "merchantReference": id.to_string(), "amount": {"value": 1130, "currency": "EUR"},
+        "merchantReference": format!("{id}-1"), "amount": {"value": 1130, "currency": "EUR"},
         "eventCode": "AUTHORISATION", "eventDate": "2026-11-22T10:00:00+01:00", "success": "true",
         "paymentMethod": "visa", "additionalData": {"hmacSignature": signature}
     })

@@ -4,6 +4,7 @@
 mod memory;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::api::{self, Doors};
 use crate::app::memory::JournalMemory;
 use crate::clock::Clock;
 use crate::config::{Config, ProviderConfig, webhook_secrets};
-use crate::ports::{Journal, Notifier, Provider, Providers};
+use crate::ports::{Endpoints, Journal, Notifier, Provider, Providers};
 use crate::transaction::AppId;
 
 /// A client has to send its request's head within this long: a head is one packet or two.
@@ -130,12 +131,27 @@ impl Application {
             router,
             config.bounds,
             &app_names,
-        );
-        let server = serve(config, listener, &house, app_names, &public_url)?;
+        )
+        .with_stand_ins(stand_ins(config));
+        let endpoints = Arc::clone(&notifier) as Arc<dyn Endpoints>;
+        let doors = Doors {
+            house: Arc::clone(&house),
+            apps: app_names,
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            access: config.access.clone(),
+            routes: config.routes.clone(),
+            retired: config.retired_providers.clone(),
+            endpoints,
+            bounds: config.doors,
+        };
+        let server = serve(config, listener, doors)?;
         for gate in house.gates() {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
         }
-        actix_web::rt::spawn(upkeep::expire_inbox(Arc::clone(&house), config.inbox_kept_for));
+        actix_web::rt::spawn(upkeep::expire_inbox(
+            Arc::clone(&house),
+            config.inbox_kept_for,
+        ));
         let handle = server.handle();
         if config.time_scale > 1.0 {
             tracing::warn!(
@@ -229,23 +245,18 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn serve(
-    config: &Config,
-    listener: TcpListener,
-    house: &Arc<House>,
-    apps: Vec<AppId>,
-    public_url: &str,
-) -> anyhow::Result<Server> {
-    let doors = web::Data::new(Doors {
-        house: Arc::clone(house),
-        apps,
-        public_url: public_url.trim_end_matches('/').to_owned(),
-        access: config.access.clone(),
-        routes: config.routes.clone(),
-        retired: config.retired_providers.clone(),
-        bounds: config.doors,
-    });
-    let workers_house = Arc::clone(house);
+/// Provider → who stands in for it.
+fn stand_ins(config: &Config) -> BTreeMap<String, String> {
+    let pair = |provider: &ProviderConfig| {
+        let stand_in = provider.stand_in.clone()?;
+        Some((provider.profile.name().to_owned(), stand_in))
+    };
+    config.providers.iter().filter_map(pair).collect()
+}
+
+fn serve(config: &Config, listener: TcpListener, doors: Doors) -> anyhow::Result<Server> {
+    let workers_house = Arc::clone(&doors.house);
+    let doors = web::Data::new(doors);
     let server = HttpServer::new(move || {
         Registry::start_on_this_thread(&workers_house);
         let doors = doors.clone();

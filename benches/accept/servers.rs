@@ -16,8 +16,8 @@ use teller::app::{Application, OpenJournal};
 use teller::config::{Config, Overrides};
 use teller::ports::{Append, AppendError, Expect, Journal, Summary};
 use teller::transaction::{
-    Acceptance, AppId, Key, Mono, NotifyPolicy, Now, OnAbsence, PayloadHash, Policy, Request,
-    Timestamp, TransactionId, accept,
+    Acceptance, AppId, Inquiries, Key, Mono, NotifyPolicy, Now, OnAbsence, PayloadHash, Policy,
+    Request, Timestamp, TransactionId, accept,
 };
 use uuid::Uuid;
 
@@ -236,6 +236,7 @@ fn policy() -> Policy {
         ghost_window: None,
         ghost_margin: Duration::ZERO,
         resend_safe_for: None,
+        inquiry: Inquiries::ALWAYS,
         inquiry_gaps: 1,
         pending_ladder: minute.clone(),
         retry_ladder: minute.clone(),

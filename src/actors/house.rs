@@ -1,8 +1,8 @@
 //! What every shard shares: the way to the world and the bounds of the house.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::gate::{Gate, GateStatus};
@@ -52,6 +52,7 @@ pub struct House {
     pub bounds: Bounds,
     policies: Policies,
     gates: BTreeMap<String, Arc<Gate>>,
+    stand_ins: OnceLock<BTreeMap<String, String>>,
     draining: AtomicBool,
 }
 
@@ -88,6 +89,7 @@ impl House {
             bounds,
             policies,
             gates,
+            stand_ins: OnceLock::new(),
             draining: AtomicBool::new(false),
         })
     }
@@ -97,6 +99,28 @@ impl House {
     #[must_use]
     pub fn policy(&self, provider: &str, app: &AppId) -> Option<&Policy> {
         self.policies.get(provider, app)
+    }
+
+    /// Names the providers that stand in for others while those can't be reached: provider → stand-in.
+    /// Once, before anything runs; both have to be configured.
+    #[must_use]
+    pub fn with_stand_ins(self: Arc<Self>, stand_ins: BTreeMap<String, String>) -> Arc<Self> {
+        for name in stand_ins
+            .iter()
+            .flat_map(|(provider, stand_in)| [provider, stand_in])
+        {
+            if let Some(gate) = self.gate(name) {
+                gate.divert();
+            }
+        }
+        let _ = self.stand_ins.set(stand_ins);
+        self
+    }
+
+    /// Who stands in for a provider, if anybody does.
+    #[must_use]
+    pub fn stand_in(&self, provider: &str) -> Option<&str> {
+        self.stand_ins.get()?.get(provider).map(String::as_str)
     }
 
     /// The gate of a provider that is configured.

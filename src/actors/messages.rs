@@ -51,17 +51,22 @@ pub enum Call {
     },
     /// A trusted webhook.
     Webhook {
+        /// The provider that sent it.
+        provider: String,
         /// The attempt that it names.
         attempt: Option<u32>,
         /// What makes it the same event.
         event_id: Option<String>,
         /// What it says.
-        report: Report,
+        report: Box<Report>,
         /// Answered once it is durable, or known to change nothing.
         reply: Reply<WebhookTaken>,
     },
     /// An untrusted webhook.
-    Hint,
+    Hint {
+        /// The provider whose door it came to.
+        provider: String,
+    },
     /// Somebody acts.
     Act {
         /// Who, what and why.
@@ -71,6 +76,8 @@ pub enum Call {
     },
     /// The gate's permit.
     Granted(Box<Grant>),
+    /// The gate where it waits for a submission has shut: there may be another way.
+    Reroute,
     /// The process stops: write down what is out.
     Stop {
         /// Answered once it is durable.
@@ -129,7 +136,7 @@ pub enum Found {
 pub enum WebhookTaken {
     /// Durable, or known to change nothing.
     Yes,
-    /// No such transaction.
+    /// No such transaction, or none that its sender was ever sent.
     Unknown,
     /// Nothing was written.
     Unavailable(String),
@@ -156,9 +163,10 @@ impl Call {
             Self::Accept { .. }
             | Self::Watch { .. }
             | Self::Webhook { .. }
-            | Self::Hint
+            | Self::Hint { .. }
             | Self::Act { .. }
             | Self::Granted(_)
+            | Self::Reroute
             | Self::Stop { .. }
             | Self::Crash => true,
         }
@@ -187,7 +195,7 @@ impl Call {
             Self::Stop { reply } => {
                 let _ = reply.send(());
             }
-            Self::Hint | Self::Granted(_) | Self::Crash => {}
+            Self::Hint { .. } | Self::Granted(_) | Self::Reroute | Self::Crash => {}
         }
     }
 
@@ -212,7 +220,7 @@ impl Call {
             Self::Stop { reply } => {
                 let _ = reply.send(());
             }
-            Self::Hint | Self::Granted(_) | Self::Crash => {}
+            Self::Hint { .. } | Self::Granted(_) | Self::Reroute | Self::Crash => {}
         }
     }
 }

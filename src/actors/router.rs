@@ -151,18 +151,21 @@ impl Router {
         self.ask(key, |reply| Call::Inspect { reply }).await
     }
 
-    /// Hands over a trusted webhook.
+    /// Hands over a trusted webhook of `provider`.
     ///
     /// # Errors
     /// [`Unanswered`].
     pub async fn webhook(
         &self,
         key: Key,
+        provider: &str,
         attempt: Option<u32>,
         event_id: Option<String>,
         report: Report,
     ) -> Result<WebhookTaken, Unanswered> {
+        let (provider, report) = (provider.to_owned(), Box::new(report));
         self.ask(key, |reply| Call::Webhook {
+            provider,
             attempt,
             event_id,
             report,

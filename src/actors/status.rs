@@ -20,7 +20,7 @@ pub struct ActorStatus {
     pub status: Status,
     /// Its version.
     pub version: u64,
-    /// Its provider.
+    /// The provider that has it, or will.
     pub provider: String,
     /// Whether it is in memory now.
     pub resident: bool,
@@ -81,6 +81,9 @@ pub struct TimerStatus {
 pub struct AttemptStatus {
     /// Its number.
     pub attempt: u32,
+    /// The provider that it went to, if that is not the request's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The id under which the provider knows it.
     pub reference: String,
     /// The provider's own.
@@ -156,6 +159,7 @@ impl ActorStatus {
         timers.sort_by_key(|timer| timer.due_at);
         let attempt = |(index, attempt): (usize, &Attempt)| AttemptStatus {
             attempt: index as u32 + 1,
+            provider: attempt.intent.provider.clone(),
             reference: attempt.intent.reference.clone(),
             provider_reference: attempt.provider_reference.clone(),
             started_at: attempt.started_at,
@@ -166,7 +170,7 @@ impl ActorStatus {
             state: transaction.state,
             status: transaction.state.status(),
             version: transaction.version,
-            provider: transaction.request.provider.clone(),
+            provider: transaction.provider().to_owned(),
             resident: residence.resident,
             quarantined: residence.quarantined,
             activations: residence.activations,

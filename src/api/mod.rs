@@ -6,9 +6,11 @@
 mod auth;
 mod binding;
 pub mod body;
+mod endpoints;
 mod health;
 mod history;
 mod idempotency;
+mod inbox;
 mod intake;
 pub mod keys;
 mod operators;
@@ -32,6 +34,7 @@ pub use problem::Problem;
 use routing::Routes;
 
 use crate::actors::House;
+use crate::ports::Endpoints;
 use crate::transaction::AppId;
 
 /// Bounds of the doors.
@@ -76,6 +79,8 @@ pub struct Doors {
     pub routes: Routes,
     /// Providers that are gone for good.
     pub retired: BTreeSet<String>,
+    /// Where apps are told.
+    pub endpoints: Arc<dyn Endpoints>,
     /// The bounds.
     pub bounds: DoorBounds,
 }
@@ -103,7 +108,7 @@ impl Doors {
 
 /// Mounts every door.
 pub fn mount(config: &mut ServiceConfig, doors: web::Data<Doors>) {
-    let by_command = "/v1/transactions/{id}/{command:cancel|inquire|resubmit|resolve}";
+    let by_command = "/v1/transactions/{id}/{command:cancel|inquire|resubmit|resolve|redeliver}";
     config
         .app_data(doors)
         .service(
@@ -124,6 +129,20 @@ pub fn mount(config: &mut ServiceConfig, doors: web::Data<Doors>) {
         .service(door(web::resource("/v1/actors/{id}")).route(web::get().to(operators::actor)))
         .service(door(web::resource("/v1/providers")).route(web::get().to(operators::providers)))
         .service(door(web::resource("/v1/review")).route(web::get().to(operators::review)))
+        .service(door(web::resource("/v1/inbox")).route(web::get().to(inbox::list)))
+        .service(
+            door(web::resource(
+                "/v1/inbox/{provider}/{event_id}/{command:dismiss}",
+            ))
+            .route(web::post().to(inbox::dismiss)),
+        )
+        .service(door(web::resource("/v1/endpoints")).route(web::get().to(endpoints::list)))
+        .service(
+            door(web::resource(
+                "/v1/endpoints/{app}/{command:enable|disable}",
+            ))
+            .route(web::post().to(endpoints::switch)),
+        )
         .service(
             door(web::resource([
                 "/webhooks/{provider}",

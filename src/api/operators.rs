@@ -44,6 +44,15 @@ pub(super) struct Pages {
     limit: Option<String>,
 }
 
+/// The query of the review's list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReviewPages {
+    app: Option<String>,
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
 type Query<T> = Result<web::Query<T>, actix_web::Error>;
 
 fn query<T>(query: Query<T>) -> Result<T, Problem> {
@@ -109,10 +118,11 @@ pub(super) async fn review(
     _: Operator,
     doors: web::Data<Doors>,
     request: HttpRequest,
-    pages: Query<Pages>,
+    pages: Query<ReviewPages>,
 ) -> Result<HttpResponse, Problem> {
     let pages = query(pages)?;
     let query = ListQuery {
+        app: pages.app,
         needs_review: true,
         cursor: pages.cursor.as_deref().map(cursor).transpose()?,
         limit: pages.limit.as_deref().map_or(Ok(LIST_MAX), limit)?,
@@ -121,7 +131,7 @@ pub(super) async fn review(
     page(&doors, &request, query).await
 }
 
-/// `POST /v1/transactions/{id}/cancel`, `/inquire`, `/resubmit`, `/resolve`.
+/// `POST /v1/transactions/{id}/cancel`, `/inquire`, `/resubmit`, `/resolve`, `/redeliver`.
 pub(super) async fn act(
     caller: Caller,
     doors: web::Data<Doors>,
@@ -187,29 +197,18 @@ fn read_act(caller: &Caller, word: &str, body: &[u8], seen: Option<u64>) -> Resu
         b"" => json!({}),
         body => serde_json::from_slice(body).map_err(Problem::malformed_json)?,
     };
-    let text = |name: &str| match &fields[name] {
-        Value::Null => Ok(None),
-        Value::String(text) if !text.trim().is_empty() => {
-            Ok(Some(text.chars().take(WORDS_MAX).collect::<String>()))
-        }
-        other => {
-            let detail = format!(
-                "{name:?} has to be a text that is not empty; it is {}",
-                intake::kind(other)
-            );
-            Err(Problem::invalid_field(format!("/{name}"), detail))
-        }
-    };
+    let text = |name: &str| text(&fields, name);
     let (by, why) = (caller.signed(text("by")?), text("why")?);
     let command = match word {
         "cancel" => Command::Cancel,
         "inquire" => Command::Inquire,
         "resubmit" => Command::Resubmit,
+        "redeliver" => Command::Redeliver,
         _ => resolve(&fields)?,
     };
     let (by, why) = match command {
         // The app's own acts need no name; a person's do.
-        Command::Cancel | Command::Inquire => (
+        Command::Cancel | Command::Inquire | Command::Redeliver => (
             by.unwrap_or_else(|| "app".to_owned()),
             why.unwrap_or_default(),
         ),
@@ -232,6 +231,23 @@ fn read_act(caller: &Caller, word: &str, body: &[u8], seen: Option<u64>) -> Resu
         seen,
         command,
     })
+}
+
+/// What a person says in this field, cut to a bound; `None` if nothing.
+pub(super) fn text(fields: &Value, name: &str) -> Result<Option<String>, Problem> {
+    match &fields[name] {
+        Value::Null => Ok(None),
+        Value::String(text) if !text.trim().is_empty() => {
+            Ok(Some(text.chars().take(WORDS_MAX).collect()))
+        }
+        other => {
+            let detail = format!(
+                "{name:?} has to be a text that is not empty; it is {}",
+                intake::kind(other)
+            );
+            Err(Problem::invalid_field(format!("/{name}"), detail))
+        }
+    }
 }
 
 fn resolve(fields: &Value) -> Result<Command, Problem> {

@@ -221,12 +221,25 @@ impl Problem {
             Ignored::Refused(Refusal::NeverSent) => (StatusCode::CONFLICT, "never_sent"),
             Ignored::Refused(Refusal::NoInquiry) => (StatusCode::CONFLICT, "no_inquiry"),
             Ignored::Refused(Refusal::AlreadyQueued) => (StatusCode::CONFLICT, "already_queued"),
+            Ignored::Refused(Refusal::NothingToTell) => (StatusCode::CONFLICT, "nothing_to_tell"),
+            Ignored::Refused(Refusal::BeingTold) => (StatusCode::CONFLICT, "delivery_out"),
             Ignored::Refused(Refusal::StillOpen { .. }) => (StatusCode::CONFLICT, "still_open"),
             Ignored::Duplicate | Ignored::Late | Ignored::Stale | Ignored::Uninformative => {
                 (StatusCode::CONFLICT, "nothing_to_do")
             }
         };
         Self::new(status, code, "This can't be done now", ignored.to_string())
+    }
+
+    // ---- operators -----------------------------------------------------------------------------------
+
+    pub(super) fn unknown_endpoint(detail: String) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown_endpoint",
+            "Nobody is told there",
+            detail,
+        )
     }
 
     // ---- webhooks ------------------------------------------------------------------------------------

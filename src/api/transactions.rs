@@ -164,18 +164,7 @@ pub(super) async fn page(
     let next = page.next.map(|next| next.to_string());
     let mut response = HttpResponse::Ok();
     if let Some(next) = &next {
-        let others = request
-            .query_string()
-            .split('&')
-            .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-        let query: Vec<&str> = others.collect();
-        let separator = if query.is_empty() { "" } else { "&" };
-        let link = format!(
-            "<{}?{}{separator}cursor={next}>; rel=\"next\"",
-            request.path(),
-            query.join("&")
-        );
-        response.insert_header((header::LINK, link));
+        response.insert_header((header::LINK, next_page(request, next)));
     }
     Ok(response.json(json!({
         "data": lines,
@@ -183,6 +172,21 @@ pub(super) async fn page(
         "next_cursor": next,
         "as_of": page.as_of,
     })))
+}
+
+/// The link to the page that begins at `next`, with the rest of the query as it is.
+pub(super) fn next_page(request: &HttpRequest, next: &str) -> String {
+    let others = request
+        .query_string()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    let query: Vec<&str> = others.collect();
+    let separator = if query.is_empty() { "" } else { "&" };
+    format!(
+        "<{}?{}{separator}cursor={next}>; rel=\"next\"",
+        request.path(),
+        query.join("&")
+    )
 }
 
 fn status(word: &str) -> Result<Status, Problem> {

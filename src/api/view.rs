@@ -45,7 +45,7 @@ impl<'a> View<'a> {
             status: transaction.state.status(),
             state: transaction.state.name(),
             version: transaction.version,
-            provider: &transaction.request.provider,
+            provider: transaction.provider(),
             amount: transaction.request.amount.as_ref(),
             attempts: transaction.attempt_no(),
             accepted_at: transaction.accepted_at,

@@ -193,7 +193,7 @@ impl Arrival<'_> {
     ) -> Result<bool, Problem> {
         let event_id = Some(event_id.to_owned());
         let router = &self.doors.house.router;
-        let delivered = router.webhook(key, attempt, event_id, report.clone());
+        let delivered = router.webhook(key, self.provider, attempt, event_id, report.clone());
         match delivered.await? {
             WebhookTaken::Yes => Ok(true),
             WebhookTaken::Unknown => Ok(false),
@@ -216,7 +216,7 @@ impl Arrival<'_> {
         for app in &self.doors.apps {
             let key = key(app);
             match self.doors.house.router.read(key.clone()).await? {
-                Found::Here(transaction) if transaction.request.provider == self.provider => {
+                Found::Here(transaction) if transaction.attributed(self.provider, None).is_ok() => {
                     owners.push(key);
                 }
                 Found::Here(_) | Found::Nowhere => {}
@@ -250,7 +250,11 @@ impl Arrival<'_> {
             report: report.clone(),
             body: String::from_utf8_lossy(self.body).into_owned(),
         };
-        tracing::info!(provider = self.provider, event_id, "webhook for something not known yet, kept");
+        tracing::info!(
+            provider = self.provider,
+            event_id,
+            "webhook for something not known yet, kept"
+        );
         let journal = &self.doors.house.journal;
         journal.keep(kept).await.map_err(unavailable)
     }
@@ -269,7 +273,9 @@ impl Arrival<'_> {
                 self.doors.apps.iter().map(key).collect()
             }
             Subject::Theirs { reference } => {
-                let room = house.gate(self.provider).is_some_and(|gate| gate.take_hint());
+                let room = house
+                    .gate(self.provider)
+                    .is_some_and(|gate| gate.take_hint());
                 if !room {
                     return;
                 }
@@ -279,7 +285,8 @@ impl Arrival<'_> {
         };
         for key in keys {
             tracing::info!(%key, provider = self.provider, "webhook without proof, taken as a hint");
-            let _ = house.router.send(key, Call::Hint);
+            let provider = self.provider.to_owned();
+            let _ = house.router.send(key, Call::Hint { provider });
         }
     }
 }

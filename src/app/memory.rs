@@ -20,7 +20,9 @@ impl EndpointMemory for JournalMemory {
         let name = format!("{PREFIX}{app}");
         let journal = Arc::clone(&self.0);
         Box::pin(async move {
-            let value = trouble.map(|trouble| serde_json::to_string(&trouble)).transpose();
+            let value = trouble
+                .map(|trouble| serde_json::to_string(&trouble))
+                .transpose();
             let value = value.map_err(|error| error.to_string())?;
             let noted = journal.note(&name, value).await;
             noted.map_err(|error| error.to_string())
@@ -30,7 +32,10 @@ impl EndpointMemory for JournalMemory {
     fn recall(&self) -> Promise<Result<Vec<(AppId, EndpointTrouble)>, String>> {
         let journal = Arc::clone(&self.0);
         Box::pin(async move {
-            let notes = journal.noted(PREFIX).await.map_err(|error| error.to_string())?;
+            let notes = journal
+                .noted(PREFIX)
+                .await
+                .map_err(|error| error.to_string())?;
             notes
                 .iter()
                 .map(|(name, value)| {

@@ -3,80 +3,82 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, anyhow};
 
 use super::{CheckArguments, FAILED};
 use crate::adapters::provider::{HttpProvider, Secret, Settings, nearest};
 use crate::app::notifier;
 use crate::clock::Clock;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, ProviderConfig};
 use crate::ports::Provider;
 
 pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
-    let file = &arguments.config.config;
-    let config = Config::load(file, Overrides::default())?;
-    let mut cautions = Vec::new();
-    let mut explanation = None;
+    let file = &arguments.serve.config.config;
+    let text = std::fs::read_to_string(file).with_context(|| {
+        format!(
+            "{} can't be read; name another file with --config",
+            file.display()
+        )
+    })?;
+    let config = Config::parse(&text, file, arguments.serve.overrides())?;
     // Everything is checked before anything is called good.
-    let mut lines = Vec::new();
-    for provider in &config.providers {
-        let settings = Settings {
-            public_url: config
-                .public_url
-                .clone()
-                .unwrap_or_else(|| format!("http://{}", config.listen)),
-            base_url: provider.base_url.clone(),
-            environment: provider.environment.clone(),
-            settings: provider.settings.clone(),
-            secrets: provider.secrets.clone(),
-            token_secrets: vec![Secret::new("only to check that the profile can be set up")],
-            time_scale: config.time_scale,
-        };
-        let checked = HttpProvider::new(provider.profile.clone(), settings, Clock::system())?;
-        let name = checked.name();
-        let said = checked.cautions();
-        cautions.extend(said.iter().map(|one| format!("provider {name}: {one}")));
-        if arguments.explain.as_deref() == Some(name) {
-            explanation = Some(checked.explain());
-        }
-        let window = checked.policy().ghost_window;
-        let window = window.map_or("none: absence is never proven".to_owned(), |window| {
-            format!("{window:?}")
-        });
-        let default = if checked.name() == config.default_provider {
-            " (default)"
-        } else {
-            ""
-        };
-        lines.push(format!(
-            "  provider {}{default}, ghost window {window}",
-            checked.name()
-        ));
-    }
+    let providers = config
+        .providers
+        .iter()
+        .map(|provider| set_up(&config, provider))
+        .collect::<anyhow::Result<Vec<HttpProvider>>>()?;
     notifier(&config, Clock::system())?;
-    for caution in &cautions {
-        eprintln!("teller: warning: {caution}");
+    config.refuse_open_doors()?;
+    let warnings = warnings(&config, &providers);
+    for warning in &warnings {
+        eprintln!("teller: warning: {warning}");
     }
-    let verdict = if arguments.deny_warnings && !cautions.is_empty() {
+    if (config.time_scale - 1.0).abs() > f64::EPSILON {
+        eprintln!(
+            "teller: time_scale is {}: a rehearsal, never to be used with a real provider",
+            config.time_scale
+        );
+    }
+    print(arguments, &text, &config, &providers)?;
+    Ok(if arguments.deny_warnings && !warnings.is_empty() {
         ExitCode::from(FAILED)
     } else {
         ExitCode::SUCCESS
-    };
+    })
+}
+
+/// What works and is unwise, of the configuration and of each profile.
+fn warnings(config: &Config, providers: &[HttpProvider]) -> Vec<String> {
+    let cautions = providers.iter().flat_map(|provider| {
+        let name = provider.name();
+        let cautions = provider.cautions().into_iter();
+        cautions.map(move |caution| format!("provider {name}: {caution}"))
+    });
+    config.warnings.iter().cloned().chain(cautions).collect()
+}
+
+/// Prints what was asked for, or that all is good.
+fn print(
+    arguments: &CheckArguments,
+    text: &str,
+    config: &Config,
+    providers: &[HttpProvider],
+) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     if let Some(name) = &arguments.explain {
-        let Some(explanation) = explanation else {
-            let known = config.providers.iter().map(|one| one.profile.name());
-            bail!(
-                "{}: there is no provider {name:?}{}",
-                file.display(),
-                nearest(name, known)
-                    .map_or_else(String::new, |one| format!("; did you mean {one:?}?"))
-            );
-        };
-        write!(out, "{explanation}")?;
-        return Ok(verdict);
+        write!(out, "{}", explained(config, providers, name)?.explain())?;
+        return Ok(());
     }
-    writeln!(out, "{}: good", file.display())?;
+    if arguments.print_effective {
+        let table = config.effective(text)?;
+        if arguments.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&table)?)?;
+        } else {
+            write!(out, "{table}")?;
+        }
+        return Ok(());
+    }
+    writeln!(out, "{}: good", config.origin.display())?;
     for app in &config.apps {
         let told = if app.notify.is_some() {
             "notification"
@@ -85,24 +87,62 @@ pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         };
         writeln!(out, "  app {}, told by {told}", app.name)?;
     }
-    for warning in &config.warnings {
-        eprintln!("teller: {warning}");
+    for provider in providers {
+        writeln!(out, "{}", line(provider, &config.default_provider))?;
     }
-    if config.refuse_open_doors().is_err() {
-        eprintln!(
-            "teller: no key is configured and listen = {:?} is open to other machines: `teller serve` refuses to \
-             start without --i-accept-open-doors",
-            config.listen
-        );
-    }
-    for line in lines {
-        writeln!(out, "{line}")?;
-    }
-    if (config.time_scale - 1.0).abs() > f64::EPSILON {
-        eprintln!(
-            "teller: time_scale is {}: a rehearsal, never to be used with a real provider",
-            config.time_scale
-        );
-    }
-    Ok(verdict)
+    Ok(())
+}
+
+/// The provider whose explanation is asked for.
+fn explained<'a>(
+    config: &Config,
+    providers: &'a [HttpProvider],
+    name: &str,
+) -> anyhow::Result<&'a HttpProvider> {
+    let found = providers.iter().find(|provider| provider.name() == name);
+    found.ok_or_else(|| {
+        let known = providers.iter().map(HttpProvider::name);
+        let near = nearest(name, known);
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+        anyhow!(
+            "{}: there is no provider {name:?}{hint}",
+            config.origin.display()
+        )
+    })
+}
+
+fn set_up(config: &Config, provider: &ProviderConfig) -> anyhow::Result<HttpProvider> {
+    let settings = Settings {
+        public_url: config
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", config.listen)),
+        base_url: provider.base_url.clone(),
+        environment: provider.environment.clone(),
+        settings: provider.settings.clone(),
+        secrets: provider.secrets.clone(),
+        token_secrets: vec![Secret::new("only to check that the profile can be set up")],
+        time_scale: config.time_scale,
+    };
+    Ok(HttpProvider::new(
+        provider.profile.clone(),
+        settings,
+        Clock::system(),
+    )?)
+}
+
+fn line(provider: &HttpProvider, default: &str) -> String {
+    let window = provider.policy().ghost_window;
+    let window = window.map_or("none: absence is never proven".to_owned(), |window| {
+        format!("{window:?}")
+    });
+    let default = if provider.name() == default {
+        " (default)"
+    } else {
+        ""
+    };
+    format!(
+        "  provider {}{default}, ghost window {window}",
+        provider.name()
+    )
 }

@@ -80,18 +80,6 @@ struct ConfigArguments {
 }
 
 #[derive(Args)]
-struct CheckArguments {
-    #[command(flatten)]
-    config: ConfigArguments,
-    /// Say in plain words what teller does with this provider.
-    #[arg(long, value_name = "PROVIDER")]
-    explain: Option<String>,
-    /// Fail when there is a warning.
-    #[arg(long)]
-    deny_warnings: bool,
-}
-
-#[derive(Args)]
 struct ServeArguments {
     #[command(flatten)]
     config: ConfigArguments,
@@ -110,6 +98,25 @@ struct ServeArguments {
     /// Listen for other machines although no key is configured: anybody there can move money.
     #[arg(long, env = "TELLER_I_ACCEPT_OPEN_DOORS")]
     i_accept_open_doors: bool,
+}
+
+#[derive(Args)]
+struct CheckArguments {
+    #[command(flatten)]
+    serve: ServeArguments,
+    /// Say in plain words what teller does with this provider.
+    #[arg(long, value_name = "PROVIDER", conflicts_with = "print_effective")]
+    explain: Option<String>,
+    /// Fail when there is a warning.
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Print the configuration as it takes effect, as TOML: every default filled in, and of every
+    /// secret only where it is kept.
+    #[arg(long)]
+    print_effective: bool,
+    /// Print it as JSON.
+    #[arg(long, requires = "print_effective")]
+    json: bool,
 }
 
 #[derive(Args)]

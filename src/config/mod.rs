@@ -3,6 +3,7 @@
 
 mod apps;
 mod doors;
+mod effective;
 mod file;
 mod keys;
 mod origin;
@@ -59,6 +60,8 @@ pub struct Config {
     pub time_scale: f64,
     /// The apps, one at least.
     pub apps: Vec<AppConfig>,
+    /// The operators' keys.
+    pub operators: Vec<KeyConfig>,
     /// Who may come in.
     pub access: Access,
     /// Whether doors without keys may be open to other machines.
@@ -162,6 +165,7 @@ impl Config {
                 .map_or(Duration::from_secs(20), |written| written.0),
             time_scale: file.time_scale,
             apps,
+            operators: file.operators.keys,
             access,
             open_doors: overrides.open_doors || file.open_doors,
             providers: providers.all,

@@ -44,7 +44,7 @@ pub struct ProviderConfig {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProviderTable {
-    profile: PathBuf,
+    pub(super) profile: PathBuf,
     name: Option<String>,
     base_url: Option<String>,
     environment: Option<Environment>,
@@ -52,9 +52,9 @@ pub(super) struct ProviderTable {
     default: bool,
     stand_in: Option<String>,
     #[serde(default)]
-    secrets: BTreeMap<String, OneOrMany<SecretSource>>,
+    pub(super) secrets: BTreeMap<String, OneOrMany<SecretSource>>,
     #[serde(default)]
-    settings: BTreeMap<String, String>,
+    pub(super) settings: BTreeMap<String, String>,
 }
 
 /// Whether money moves there.

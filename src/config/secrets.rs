@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::adapters::provider::Secret;
 
 /// The file that is made when none is configured.
-const OWN_FILE: &str = "webhook-token.key";
+pub(super) const OWN_FILE: &str = "webhook-token.key";
 /// Bytes of a secret, at least: what HMAC-SHA256 needs to be worth its name.
 const BYTES_MIN: usize = 32;
 

@@ -163,7 +163,7 @@ pub struct Summary {
     pub state: State,
     /// What its app sees.
     pub status: Status,
-    /// Where it goes.
+    /// The provider that has it, or will: a stand-in, where the last attempt went to one.
     pub provider: String,
     /// When it was accepted.
     pub accepted_at: Timestamp,
@@ -201,7 +201,7 @@ impl Summary {
             version: transaction.version,
             state: transaction.state,
             status: transaction.state.status(),
-            provider: transaction.request.provider.clone(),
+            provider: transaction.provider().to_owned(),
             accepted_at: transaction.accepted_at,
             changed_at: transaction.changed_at,
             final_at: transaction.final_at,

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use super::attempts::{Attempt, Fate};
 use super::event::Command;
 use super::evidence::Report;
 use super::identity::{Key, notification_id};
 use super::policy::{MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
 use super::record::{DeliveryRecord, Fact, RECORD_FORMAT, Record};
-use super::state::{Attempt, Delivery, Fate, Notice, Transaction, Volatile};
+use super::state::{Delivery, Notice, Transaction, Volatile};
 
 /// A history that can't be folded: the journal holds something that no teller wrote.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -205,6 +206,7 @@ impl Transaction {
             Fact::Notified {
                 told_version,
                 delivery,
+                ..
             } => {
                 if let Some(notice) = self
                     .notice
@@ -227,8 +229,15 @@ impl Transaction {
                 if outcome.is_some() {
                     self.conflict_open = false;
                 }
-                // Asking changes nothing about what was asked for; whatever else a person does, does.
-                self.acted_on |= command != Command::Inquire.as_str();
+                if command == Command::Redeliver.as_str()
+                    && let Some(notice) = &mut self.notice
+                {
+                    notice.delivery = Delivery::Open;
+                    notice.failures = 0;
+                }
+                // Asking and telling change nothing about the payment; whatever else a person does, does.
+                let harmless = [Command::Inquire, Command::Redeliver].map(Command::as_str);
+                self.acted_on |= !harmless.contains(&command.as_str());
             }
             Fact::AnswerLost { .. }
             | Fact::ReviewOpened { .. }

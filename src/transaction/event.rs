@@ -106,16 +106,28 @@ impl Event {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DeliveryResult {
     /// 2xx.
-    Acknowledged,
+    Acknowledged {
+        /// The HTTP status, where the notifier says.
+        status: Option<u16>,
+        /// How long the app took to answer, where the notifier says.
+        took: Option<Duration>,
+    },
     /// Anything else, or nothing.
     Failed {
         /// Why, for people.
         why: String,
         /// What the app asked for by `Retry-After`.
         retry_after: Option<Duration>,
+        /// The HTTP status, if there was an answer.
+        status: Option<u16>,
+        /// How long the attempt to deliver took, where the notifier says.
+        took: Option<Duration>,
     },
     /// 410: the app wants no more of it.
-    Gone,
+    Gone {
+        /// How long the app took to answer, where the notifier says.
+        took: Option<Duration>,
+    },
     /// The app's endpoint gets nothing any more.
     Disabled {
         /// Why, for people.
@@ -126,6 +138,52 @@ pub enum DeliveryResult {
         /// When to ask again.
         wait: Duration,
     },
+}
+
+impl DeliveryResult {
+    /// A delivery that failed before there was an answer.
+    #[must_use]
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self::Failed {
+            why: why.into(),
+            retry_after: None,
+            status: None,
+            took: None,
+        }
+    }
+
+    /// The same, after the app had taken so long.
+    #[must_use]
+    pub fn after(mut self, duration: Duration) -> Self {
+        match &mut self {
+            Self::Acknowledged { took, .. } | Self::Failed { took, .. } | Self::Gone { took } => {
+                *took = Some(duration);
+            }
+            Self::Disabled { .. } | Self::HeldBack { .. } => {}
+        }
+        self
+    }
+
+    /// The HTTP status of the app's answer, if there was one and it is known.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Acknowledged { status, .. } | Self::Failed { status, .. } => *status,
+            Self::Gone { .. } => Some(410),
+            Self::Disabled { .. } | Self::HeldBack { .. } => None,
+        }
+    }
+
+    /// How long the delivery took, if that is known.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        match self {
+            Self::Acknowledged { took, .. } | Self::Failed { took, .. } | Self::Gone { took } => {
+                *took
+            }
+            Self::Disabled { .. } | Self::HeldBack { .. } => None,
+        }
+    }
 }
 
 /// Something that a person or an app wants done. May be refused.
@@ -157,6 +215,8 @@ pub enum Command {
         /// Named consent to resolve while a call is out or a ghost window is open.
         while_open: bool,
     },
+    /// Tell the app once more what it was told last, whatever became of that.
+    Redeliver,
 }
 
 impl Command {
@@ -168,6 +228,7 @@ impl Command {
             Self::Inquire => "inquire",
             Self::Resubmit => "resubmit",
             Self::Resolve { .. } => "resolve",
+            Self::Redeliver => "redeliver",
         }
     }
 }

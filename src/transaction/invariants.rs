@@ -1,12 +1,13 @@
 //! What must hold of every transaction and of every step, whoever looks: debug assertions in the
 //! actor, the property tests and the simulation all call these same functions.
 
+use super::attempts::Fate;
 use super::decide::Decision;
 use super::event::Effect;
 use super::evidence::{Outcome, Source};
 use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS, MAX_RESENDS, Policy};
 use super::record::Fact;
-use super::state::{Delivery, Errand, Fate, ReviewReason, State, Transaction};
+use super::state::{Delivery, Errand, ReviewReason, State, Transaction};
 use super::timers::Timer;
 
 /// Checks a transaction at rest, after its effects were handed out.
@@ -238,6 +239,10 @@ fn at_most_one_execution(before: &Transaction, decision: &Decision) -> Result<()
     ensure(
         !started || !executed,
         "law 2: an attempt started after one was executed",
+    )?;
+    ensure(
+        !started || before.may_go_to(decision.next.provider()),
+        "law 2: an attempt went to another provider than one that may have been touched",
     )
 }
 

@@ -16,6 +16,7 @@
 //! [`State::BackingOff`] when an attempt was surely not executed. `docs/states.md` has the whole table.
 
 mod apply;
+mod attempts;
 mod decide;
 mod event;
 mod evidence;
@@ -29,6 +30,7 @@ mod time;
 mod timers;
 
 pub use apply::CorruptHistory;
+pub use attempts::{Attempt, Fate, NeverWentThere};
 pub use decide::{Acceptance, Decision, Ignored, Refusal, accept, decide};
 pub use event::{Act, Command, DeliveryResult, Effect, Event};
 pub use evidence::{
@@ -43,8 +45,6 @@ pub use policy::{
 };
 pub use record::{AttemptFate, DeliveryRecord, Fact, RECORD_FORMAT, Record};
 pub use request::{Amount, GhostWindow, Intent, Rendered, Request};
-pub use state::{
-    Attempt, Delivery, Errand, Fate, Notice, ReviewReason, State, Status, Transaction, Volatile,
-};
+pub use state::{Delivery, Errand, Notice, ReviewReason, State, Status, Transaction, Volatile};
 pub use time::{Mono, Now, Timestamp};
 pub use timers::{Timer, Timers};

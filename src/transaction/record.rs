@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::attempts::Fate;
 use super::event::DeliveryResult;
 use super::evidence::{Conflict, Outcome, Report, Resolution, Source};
 use super::identity::PayloadHash;
 use super::request::{Intent, Request};
-use super::state::{Fate, State};
+use super::state::State;
 use super::time::Timestamp;
 
 /// The version of the record format. A reader refuses newer ones by name.
@@ -158,6 +159,12 @@ pub enum Fact {
         /// What the app said.
         #[serde(flatten)]
         delivery: DeliveryRecord,
+        /// The HTTP status, if there was an answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        /// How long the delivery took, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took_ms: Option<u64>,
     },
 }
 
@@ -184,10 +191,10 @@ impl DeliveryRecord {
     #[must_use]
     pub fn of(result: &DeliveryResult, goes_on: bool) -> Option<Self> {
         Some(match result {
-            DeliveryResult::Acknowledged => Self::Acknowledged,
+            DeliveryResult::Acknowledged { .. } => Self::Acknowledged,
             DeliveryResult::Failed { why, .. } if goes_on => Self::Failed { why: why.clone() },
             DeliveryResult::Failed { why, .. } => Self::GivenUp { why: why.clone() },
-            DeliveryResult::Gone => Self::GivenUp {
+            DeliveryResult::Gone { .. } => Self::GivenUp {
                 why: "the app answered 410 Gone".to_owned(),
             },
             DeliveryResult::Disabled { why } => Self::GivenUp { why: why.clone() },

@@ -38,6 +38,9 @@ pub struct Amount {
 /// What one attempt will do, made durable before it does it and never changed after.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Intent {
+    /// The provider that this attempt goes to; `None`: the request's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The id under which the provider knows this attempt.
     pub reference: String,
     /// The request, byte for byte.

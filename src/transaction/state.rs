@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::attempts::Attempt;
 use super::evidence::{Conflict, Outcome, Report, Resolution};
 use super::identity::{Key, PayloadHash};
-use super::policy::MAX_RESENDS;
-use super::request::{Intent, Request};
+use super::request::Request;
 use super::time::{Mono, Timestamp};
 use super::timers::Timers;
 
@@ -207,49 +207,6 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// The attempt that counts now: the last one.
-    #[must_use]
-    pub fn attempt(&self) -> Option<&Attempt> {
-        self.attempts.last()
-    }
-
-    /// The number of the last attempt, 0 before the first.
-    #[must_use]
-    pub fn attempt_no(&self) -> u32 {
-        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)
-    }
-
-    /// What is known of the last attempt.
-    #[must_use]
-    pub fn last_fate(&self) -> Option<Fate> {
-        self.attempt().map(|attempt| attempt.fate)
-    }
-
-    /// The references that the provider gave to the attempts, each once, oldest first.
-    pub fn provider_references(&self) -> impl Iterator<Item = &str> {
-        let given = |attempt: &'_ Attempt| attempt.provider_reference.is_some();
-        let first = |at: usize, attempt: &Attempt| {
-            let mut earlier = self.attempts[..at].iter();
-            !earlier.any(|other| other.provider_reference == attempt.provider_reference)
-        };
-        self.attempts
-            .iter()
-            .enumerate()
-            .filter(move |(at, attempt)| given(attempt) && first(*at, attempt))
-            .filter_map(|(_, attempt)| attempt.provider_reference.as_deref())
-    }
-
-    /// The attempt that evidence without an attempt's name can only speak of: the last one, if every
-    /// earlier one surely never reached the provider.
-    #[must_use]
-    pub fn only_attempt(&self) -> Option<u32> {
-        let (_, earlier) = self.attempts.split_last()?;
-        earlier
-            .iter()
-            .all(|attempt| attempt.fate == Fate::NotExecuted)
-            .then(|| self.attempt_no())
-    }
-
     /// Whether anything remains to be done: not final, or final and the app doesn't know it yet.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -260,58 +217,12 @@ impl Transaction {
                 .is_some_and(|notice| notice.delivery == Delivery::Open)
     }
 
-    /// Whether some attempt may have been executed without teller knowing its outcome. While this
-    /// is so, no new attempt may start (law 2).
-    #[must_use]
-    pub fn may_execute(&self) -> bool {
-        self.attempts.iter().any(|attempt| match attempt.fate {
-            Fate::Out | Fate::Pending | Fate::Unknown => true,
-            Fate::NotExecuted | Fate::Absent | Fate::Completed | Fate::Declined => false,
-        })
-    }
-
     /// Whether a webhook with this event id was recorded before. The ids live in the transaction's own
     /// history, so that they are as durable as what they brought, and nobody's webhook can use up the id
     /// of another transaction's.
     #[must_use]
     pub fn knows_event(&self, event_id: &str) -> bool {
         self.webhook_events.iter().any(|known| known == event_id)
-    }
-
-    /// Whether, at `wall`, the provider still promises that the last attempt's request can be sent again
-    /// without being executed again. A wall clock that was set back behind the attempt's start can't
-    /// tell, so it says no.
-    #[must_use]
-    pub fn is_resend_safe(&self, wall: Timestamp) -> bool {
-        self.attempt().is_some_and(|attempt| {
-            let safe = attempt
-                .intent
-                .resend_safe_for_ms
-                .map(|safe| attempt.started_at + Duration::from_millis(safe));
-            wall >= attempt.started_at && safe.is_some_and(|end| wall < end)
-        })
-    }
-
-    /// Whether the last attempt's request may be sent again, as an inquiry: while it is in doubt, within
-    /// the provider's promise, never after an outcome and never once somebody has acted (law 2).
-    #[must_use]
-    pub fn may_resend(&self, wall: Timestamp) -> bool {
-        let in_doubt = match self.state {
-            State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
-                matches!(self.last_fate(), Some(Fate::Pending | Fate::Unknown))
-            }
-            State::Accepted
-            | State::Submitting { .. }
-            | State::BackingOff { .. }
-            | State::Completed
-            | State::Declined
-            | State::Failed => false,
-        };
-        in_doubt
-            && !self.amount_is_disputed()
-            && !self.acted_on
-            && self.resends < MAX_RESENDS
-            && self.is_resend_safe(wall)
     }
 
     /// Whether the provider said that it was executed, for another amount, and nobody has settled that.
@@ -323,53 +234,11 @@ impl Transaction {
             }
     }
 
-    /// Whether an attempt other than `attempt` was executed.
-    #[must_use]
-    pub fn executed_beside(&self, attempt: u32) -> bool {
-        let numbered = self.attempts.iter().zip(1_u32..);
-        numbered
-            .filter(|&(_, number)| number != attempt)
-            .any(|(other, _)| other.fate == Fate::Completed)
-    }
-
     /// Whether a person has to look at it.
     #[must_use]
     pub fn needs_review(&self) -> bool {
         self.conflict_open || matches!(self.state, State::InReview { .. })
     }
-}
-
-/// One numbered submission and what became of it.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Attempt {
-    /// What it was committed to do, before it did it.
-    pub intent: Arc<Intent>,
-    /// When the intent was recorded.
-    pub started_at: Timestamp,
-    /// What is known of it.
-    pub fate: Fate,
-    /// The provider's own reference, once it gave one: the first, whoever brought it.
-    pub provider_reference: Option<String>,
-}
-
-/// What is known of one attempt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fate {
-    /// The request is out.
-    Out,
-    /// The provider has it.
-    Pending,
-    /// It may have been executed.
-    Unknown,
-    /// It surely never reached the provider's hands.
-    NotExecuted,
-    /// The provider didn't know it after the end of its ghost window.
-    Absent,
-    /// Executed.
-    Completed,
-    /// Processed and refused.
-    Declined,
 }
 
 /// What the app has to be told: the newest version of the outcome.

@@ -58,6 +58,12 @@ impl Breaker {
         }
     }
 
+    /// Whether [`Self::admit`] says no to everybody.
+    pub(super) fn is_shut(&self, now: Mono) -> bool {
+        self.open_until
+            .is_some_and(|until| now < until || self.probe_out)
+    }
+
     /// When [`Self::admit`] may say yes next; `None` while a probe is out.
     pub(super) fn next_at(&self, now: Mono) -> Option<Mono> {
         match self.open_until {
@@ -73,23 +79,27 @@ impl Breaker {
     }
 
     /// A call came back. Any answer from a provider that works closes the breaker; a failure of a
-    /// call that left before it opened says nothing new.
-    pub(super) fn came_back(&mut self, healthy: bool, probe: bool, now: Mono) {
+    /// call that left before it opened says nothing new. Says whether it opened, or opened again.
+    pub(super) fn came_back(&mut self, healthy: bool, probe: bool, now: Mono) -> bool {
         if healthy {
             self.failures = 0;
             self.pause = self.first_pause;
             self.open_until = None;
             self.probe_out = false;
-            return;
+            return false;
         }
         self.failures = self.failures.saturating_add(1);
         if probe {
             self.probe_out = false;
             self.pause = (self.pause * 2).min(self.first_pause * PAUSE_GROWTH_MAX);
             self.open_until = Some(now + self.pause);
+            true
         } else if self.open_until.is_none() && self.failures >= self.failures_to_open {
             self.opened += 1;
             self.open_until = Some(now + self.pause);
+            true
+        } else {
+            false
         }
     }
 
@@ -144,6 +154,19 @@ mod tests {
         assert!(breaker.admit(at(31)));
         breaker.came_back(true, true, at(32));
         assert!(breaker.admit(at(32)) && breaker.admit(at(32)));
+    }
+
+    #[test]
+    fn it_is_shut_until_its_pause_is_over_and_again_while_the_probe_is_out() {
+        let mut breaker = Breaker::new(1, PAUSE);
+        assert!(!breaker.is_shut(at(0)));
+        assert!(breaker.came_back(false, false, at(0)), "it opened");
+        assert!(!breaker.came_back(false, false, at(1)), "nothing new");
+        assert!(breaker.is_shut(at(9)) && !breaker.is_shut(at(10)));
+        assert!(breaker.admit(at(10)) && breaker.is_shut(at(10)));
+        assert!(breaker.came_back(false, true, at(11)), "it opened again");
+        assert!(breaker.admit(at(31)));
+        assert!(!breaker.came_back(true, true, at(32)) && !breaker.is_shut(at(32)));
     }
 
     #[test]

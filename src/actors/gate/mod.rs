@@ -13,17 +13,21 @@ mod breaker;
 mod budget;
 pub mod pump;
 mod queue;
+mod reroute;
+mod status;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::Notify;
 
 use breaker::Breaker;
 pub use breaker::BreakerState;
 use budget::Budget;
 use queue::{Doubt, Doubts, Line};
+use reroute::Rerouting;
+pub use status::GateStatus;
 
 use crate::clock::Clock;
 use crate::ports::Limits;
@@ -41,11 +45,14 @@ pub struct Gate {
     clock: Clock,
     state: Mutex<GateState>,
     changed: Notify,
+    /// Whether transactions that wait here may have somewhere else to go while the breaker is open.
+    diverts: AtomicBool,
 }
 
 struct GateState {
     breaker: Breaker,
     submissions: Line,
+    rerouting: Option<Rerouting>,
     submissions_out: u32,
     submission_rate: Option<Budget>,
     inquiries: Doubts,
@@ -56,38 +63,6 @@ struct GateState {
     submitted: u64,
     inquired: u64,
     failed_in_a_row: u32,
-}
-
-/// What a gate looks like to operators.
-#[derive(Clone, Debug, Serialize)]
-pub struct GateStatus {
-    /// The provider.
-    pub provider: String,
-    /// What the breaker lets through.
-    pub breaker: BreakerState,
-    /// Milliseconds until an open breaker probes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probes_in_ms: Option<u64>,
-    /// How often the breaker has opened since the start.
-    pub breaker_opened_total: u64,
-    /// Calls in a row that failed.
-    pub failed_in_a_row: u32,
-    /// Transactions that wait to be submitted.
-    pub submissions_waiting: usize,
-    /// Submissions that are out.
-    pub submissions_out: u32,
-    /// Submissions since the start.
-    pub submissions_total: u64,
-    /// Inquiries that wait for the budget.
-    pub inquiries_waiting: usize,
-    /// Inquiries that are out.
-    pub inquiries_out: u32,
-    /// Inquiries since the start.
-    pub inquiries_total: u64,
-    /// Inquiries that could go out at this moment.
-    pub inquiry_budget_left: f64,
-    /// The budget's rate.
-    pub inquiries_per_second: f64,
 }
 
 /// What kind of call a permit is for.
@@ -130,6 +105,12 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// The provider whose gate granted it.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        &self.permit.gate.provider
+    }
+
     /// The permit could not be delivered: its holder waits again where it stood.
     pub fn put_back(self) {
         let gate = Arc::clone(&self.permit.gate);
@@ -146,6 +127,7 @@ impl Gate {
         let state = GateState {
             breaker: Breaker::new(limits.breaker_failures, limits.breaker_pause),
             submissions: Line::default(),
+            rerouting: None,
             submissions_out: 0,
             submission_rate: limits
                 .submissions_per_second
@@ -170,6 +152,7 @@ impl Gate {
             clock,
             state: Mutex::new(state),
             changed: Notify::new(),
+            diverts: AtomicBool::new(false),
         })
     }
 
@@ -246,32 +229,6 @@ impl Gate {
         state.submissions_out + state.inquiries_out
     }
 
-    /// What operators see.
-    #[must_use]
-    pub fn status(&self) -> GateStatus {
-        let now = self.clock.mono();
-        let mut state = self.lock();
-        let _ = state.inquiry_budget.has(now);
-        GateStatus {
-            provider: self.provider.clone(),
-            breaker: state.breaker.state(),
-            probes_in_ms: state
-                .breaker
-                .open_until()
-                .map(|until| until.since(now).as_millis() as u64),
-            breaker_opened_total: state.breaker.times_opened(),
-            failed_in_a_row: state.failed_in_a_row,
-            submissions_waiting: state.submissions.len(),
-            submissions_out: state.submissions_out,
-            submissions_total: state.submitted,
-            inquiries_waiting: state.inquiries.len(),
-            inquiries_out: state.inquiries_out,
-            inquiries_total: state.inquired,
-            inquiry_budget_left: state.inquiry_budget.left(),
-            inquiries_per_second: self.limits.inquiries_per_second,
-        }
-    }
-
     /// Whoever may go now, in order, at most [`GRANTS_AT_ONCE`].
     fn grants(self: &Arc<Self>) -> Vec<Grant> {
         let mut state = self.lock();
@@ -313,6 +270,9 @@ impl Gate {
         let mut state = self.lock();
         if state.closed || (state.submissions.is_empty() && state.inquiries.is_empty()) {
             return None;
+        }
+        if state.rerouting.is_some() {
+            return Some(now + reroute::PAUSE);
         }
         let breaker = state.breaker.next_at(now)?;
         let inquiry = (!state.inquiries.is_empty()
@@ -420,7 +380,10 @@ impl Gate {
                 } else {
                     state.failed_in_a_row.saturating_add(1)
                 };
-                state.breaker.came_back(healthy, probe, now);
+                let opened = state.breaker.came_back(healthy, probe, now);
+                if opened && self.diverts.load(Ordering::Acquire) {
+                    state.rerouting = Some(Rerouting::of(&state.submissions));
+                }
             }
             None if probe => state.breaker.unused(),
             None => {}

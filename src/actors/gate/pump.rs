@@ -1,4 +1,5 @@
-//! What carries permits from a gate to the transactions that queued for them.
+//! What carries permits from a gate to the transactions that queued for them, and word to those who
+//! wait in vain.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub async fn pump(gate: Arc<Gate>, router: Router) {
                 busy = true;
             }
         }
+        busy = busy || !tell_of_shutting(&gate, &router);
         if busy {
             tokio::time::sleep(SHARD_BUSY_PAUSE).await;
             continue;
@@ -37,6 +39,17 @@ pub async fn pump(gate: Arc<Gate>, router: Router) {
             None => gate.changed.notified().await,
         }
     }
+}
+
+/// Tells some of those who wait at a gate that has shut; says whether the shards could take it.
+fn tell_of_shutting(gate: &Gate, router: &Router) -> bool {
+    gate.reroutes().into_iter().all(|(ticket, key)| {
+        let told = router.tell(key, Call::Reroute).is_ok();
+        if told {
+            gate.rerouted(ticket);
+        }
+        told
+    })
 }
 
 fn deliver(router: &Router, grant: Grant) -> Result<(), Box<Grant>> {

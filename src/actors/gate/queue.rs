@@ -12,20 +12,24 @@ use crate::transaction::{Key, Mono};
 /// Inquiries whose last asking lies within the same slice of this many milliseconds count as equal.
 const TIE_MS: u64 = 1_000;
 
+/// A place in a [`Line`]: tickets grow from its front to its back.
+pub(super) type Ticket = i64;
+
 /// First come, first served, with leaving.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    order: VecDeque<(u64, Key)>,
-    members: HashMap<Key, u64>,
-    next: u64,
+    order: VecDeque<(Ticket, Key)>,
+    members: HashMap<Key, Ticket>,
+    newest: Ticket,
+    oldest: Ticket,
 }
 
 impl Line {
     pub(super) fn join(&mut self, key: &Key) {
         if !self.members.contains_key(key) {
-            self.next += 1;
-            self.members.insert(key.clone(), self.next);
-            self.order.push_back((self.next, key.clone()));
+            self.newest += 1;
+            self.members.insert(key.clone(), self.newest);
+            self.order.push_back((self.newest, key.clone()));
         }
     }
 
@@ -52,10 +56,34 @@ impl Line {
     /// Puts somebody back who was called and could not come.
     pub(super) fn return_to_front(&mut self, key: Key) {
         if !self.members.contains_key(&key) {
-            self.next += 1;
-            self.members.insert(key.clone(), self.next);
-            self.order.push_front((self.next, key));
+            self.oldest -= 1;
+            self.members.insert(key.clone(), self.oldest);
+            self.order.push_front((self.oldest, key));
         }
+    }
+
+    /// The ticket of whoever joined last.
+    pub(super) fn newest(&self) -> Ticket {
+        self.newest
+    }
+
+    /// The first `limit` of those who stand behind `after` and not behind `last`.
+    pub(super) fn between(
+        &self,
+        after: Option<Ticket>,
+        last: Ticket,
+        limit: usize,
+    ) -> Vec<(Ticket, Key)> {
+        let from = after.map_or(0, |after| {
+            self.order.partition_point(|(ticket, _)| *ticket <= after)
+        });
+        self.order
+            .range(from..)
+            .take_while(|(ticket, _)| *ticket <= last)
+            .filter(|(ticket, key)| self.members.get(key) == Some(ticket))
+            .take(limit)
+            .cloned()
+            .collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -190,6 +218,27 @@ mod tests {
             .map(|key| key.id.0.as_u128())
             .collect();
         assert_eq!(order, [1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn a_walk_along_a_line_meets_each_member_once_and_nobody_who_came_later() {
+        let mut line = Line::default();
+        (1..=6).for_each(|n| line.join(&key(n)));
+        let front = line.pop().expect("six joined");
+        line.return_to_front(front);
+        line.leave(&key(3));
+        let last = line.newest();
+        line.join(&key(7));
+        let (mut met, mut after) = (Vec::new(), None);
+        loop {
+            let some = line.between(after, last, 2);
+            let Some((ticket, _)) = some.last() else {
+                break;
+            };
+            after = Some(*ticket);
+            met.extend(some.into_iter().map(|(_, key)| key.id.0.as_u128()));
+        }
+        assert_eq!(met, [1, 2, 4, 5, 6]);
     }
 
     #[test]

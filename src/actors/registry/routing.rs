@@ -60,9 +60,12 @@ impl Registry {
                 self.create(deliver);
             }
             // Nobody vouches for a hint: it must not cost a read.
-            Call::Hint if !dormant => {}
+            Call::Hint { .. } if !dormant => {}
+            // Whatever waited for that gate is done with waiting.
+            Call::Reroute if !dormant => {}
             Call::Accept { .. }
-            | Call::Hint
+            | Call::Hint { .. }
+            | Call::Reroute
             | Call::Read { .. }
             | Call::Watch { .. }
             | Call::Inspect { .. }

@@ -1,16 +1,19 @@
 //! What others say to a transaction, and its answers. An answer goes out after the commit that it
 //! speaks of.
 
+use std::sync::Arc;
+
 use actix::fut::{ActorFutureExt, WrapFuture};
 use actix::{ActorContext, AsyncContext, Context};
 
+use super::stand_in::{addressed, destination};
 use super::{TransactionActor, WATCHERS_MAX};
 use crate::actors::gate::Grant;
 use crate::actors::messages::{Accepted, Acted, Call, Found, Reply, Until, WebhookTaken};
 use crate::actors::router::Place;
 use crate::actors::status::{ActorStatus, Residence};
 use crate::ports::{AppendError, Expect};
-use crate::transaction::{Acceptance, Event, Finding, Ignored, Transaction, accept};
+use crate::transaction::{Acceptance, Errand, Event, Finding, Ignored, Transaction, accept};
 
 impl TransactionActor {
     pub(super) fn answer(&mut self, call: Call, place: Option<Place>, ctx: &mut Context<Self>) {
@@ -29,23 +32,39 @@ impl TransactionActor {
                 let _ = reply.send(self.status());
             }
             Call::Webhook {
+                provider,
                 attempt,
                 event_id,
                 report,
                 reply,
             } => {
+                let attributed = self
+                    .seat
+                    .as_ref()
+                    .filter(|seat| {
+                        let reference = report.provider_reference.as_deref();
+                        !reference.is_some_and(|one| seat.is_foreign(&provider, one))
+                    })
+                    .and_then(|seat| seat.attributed(&provider, attempt).ok());
+                let Some(attempt) = attributed else {
+                    let _ = reply.send(WebhookTaken::Unknown);
+                    return;
+                };
                 let arrived = Event::WebhookArrived {
                     attempt,
                     event_id,
-                    report,
+                    report: *report,
                 };
                 self.happen_then(arrived, ctx, move |_, _| {
                     let _ = reply.send(WebhookTaken::Yes);
                     drop(place);
                 });
             }
-            Call::Hint => {
-                if self.gate().is_some_and(|gate| gate.take_hint()) {
+            Call::Hint { provider } => {
+                let theirs = |seat: &Transaction| seat.provider() == provider;
+                if self.seat.as_ref().is_some_and(theirs)
+                    && self.gate().is_some_and(|gate| gate.take_hint())
+                {
                     self.happen(Event::HintArrived, ctx);
                 }
             }
@@ -61,6 +80,7 @@ impl TransactionActor {
                 });
             }
             Call::Granted(grant) => self.granted(*grant, ctx),
+            Call::Reroute => self.reroute(),
             Call::Stop { reply } => self.happen_then(Event::Stopping, ctx, |_, _| {
                 let _ = reply.send(());
             }),
@@ -77,11 +97,14 @@ impl TransactionActor {
         place: Option<Place>,
         ctx: &mut Context<Self>,
     ) {
-        let name = &acceptance.request.provider;
-        let (Some(provider), Some(gate), Some(policy)) = (
-            self.house.providers.get(name),
-            self.house.gate(name),
-            self.policy(name),
+        let request = Arc::clone(&acceptance.request);
+        let house = Arc::clone(&self.house);
+        let name = &request.provider;
+        let to = destination(&house, &self.key, &request, None);
+        let (Some(own), Some(provider), Some(gate)) = (
+            house.policy(name, &self.key.app),
+            house.providers.get(to),
+            house.gate(to),
         ) else {
             let _ = reply.send(Accepted::Unavailable(format!(
                 "the provider {name:?} is not configured"
@@ -94,8 +117,11 @@ impl TransactionActor {
         // history: that is where the app and the operators look.
         let intent = permit
             .is_some()
-            .then(|| provider.intent(&self.key, &acceptance.request, 1).ok())
-            .flatten();
+            .then(|| provider.intent(&self.key, &request, 1).ok())
+            .flatten()
+            .map(|intent| addressed(intent, &request, to));
+        let there = house.policy(to, &self.key.app);
+        let policy = intent.as_ref().and(there).unwrap_or(own);
         let decision = accept(&acceptance, intent, self.house.clock.now(), policy);
         self.submission_permit = permit;
         let appended = self
@@ -140,27 +166,43 @@ impl TransactionActor {
     }
 
     fn granted(&mut self, grant: Grant, ctx: &mut Context<Self>) {
+        let from = grant.provider().to_owned();
         let Grant {
             permit,
             inquiry_waited,
             ..
         } = grant;
+        let Some((provider, seat)) = self.house.providers.get(&from).zip(self.seat.as_ref()) else {
+            return;
+        };
         if let Some(waited) = inquiry_waited {
+            if seat.provider() != from {
+                // Asked for before the transaction went elsewhere.
+                return;
+            }
             self.inquiry_permit = Some(permit);
             self.happen_then(Event::InquiryPermitted { waited }, ctx, |actor, _| {
                 actor.drop_unused_permits()
             });
             return;
         }
-        let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else {
+        if seat.volatile.submission != Errand::Queued {
             return;
-        };
-        let event = match provider.intent(&self.key, &seat.request, seat.attempt_no() + 1) {
-            Ok(intent) => Event::SubmissionPermitted {
-                intent: Box::new(intent),
+        }
+        let own = from == seat.request.provider;
+        let rendered = provider.intent(&self.key, &seat.request, seat.attempt_no() + 1);
+        let event = match rendered {
+            Ok(intent) if seat.may_go_to(&from) => Event::SubmissionPermitted {
+                intent: Box::new(addressed(intent, &seat.request, &from)),
             },
-            Err(why) => Event::SubmissionUnrenderable { why },
+            Err(why) if own && seat.may_go_to(&from) => Event::SubmissionUnrenderable { why },
+            // It joined that gate when it could still go there: it asks where it may.
+            Ok(_) | Err(_) => {
+                drop(permit);
+                return self.reroute();
+            }
         };
+        self.leave_gates(Some(&from));
         self.submission_permit = Some(permit);
         self.happen_then(event, ctx, |actor, _| actor.drop_unused_permits());
     }

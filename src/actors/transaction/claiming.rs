@@ -26,7 +26,7 @@ impl TransactionActor {
     /// Looks for what was kept under the references that are known.
     pub(super) fn claim_inbox(&mut self, ctx: &mut Context<Self>) {
         let Some(seat) = &self.seat else { return };
-        let provider = seat.request.provider.clone();
+        let provider = seat.provider().to_owned();
         let references: Vec<String> = seat.provider_references().map(str::to_owned).collect();
         let journal = Arc::clone(&self.house.journal);
         let found = async move {
@@ -57,9 +57,15 @@ impl Handler<TakeNext> for TransactionActor {
         let Some(kept) = self.claimed.pop_front() else {
             return;
         };
+        let seat = self.seat.as_ref();
+        let Some(Ok(attempt)) = seat.map(|seat| seat.attributed(&kept.provider, kept.attempt))
+        else {
+            // It stays in the inbox, for a person.
+            return ctx.notify(TakeNext);
+        };
         tracing::info!(key = %self.key, event_id = kept.event_id, "claims a webhook that had come before");
         let event = Event::WebhookArrived {
-            attempt: kept.attempt,
+            attempt,
             event_id: Some(kept.event_id.clone()),
             report: kept.report,
         };

@@ -90,13 +90,17 @@ fn log_fact(record: &Record, next: &Transaction) {
         Fact::Notified {
             told_version,
             delivery,
+            status,
+            took_ms,
         } => match delivery {
-            DeliveryRecord::Acknowledged => tracing::info!(%key, version, told_version, "notified"),
+            DeliveryRecord::Acknowledged => {
+                tracing::info!(%key, version, told_version, status, took_ms, "notified")
+            }
             DeliveryRecord::Failed { why } => {
-                tracing::warn!(%key, version, told_version, why = %why, "notification failed")
+                tracing::warn!(%key, version, told_version, status, took_ms, why = %why, "notification failed")
             }
             DeliveryRecord::GivenUp { why } => {
-                tracing::error!(%key, version, told_version, why = %why, "notification given up");
+                tracing::error!(%key, version, told_version, status, took_ms, why = %why, "notification given up");
             }
         },
     }

@@ -11,6 +11,7 @@ mod commit;
 mod leaving;
 mod logbook;
 mod perform;
+mod stand_in;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -103,14 +104,14 @@ impl TransactionActor {
         self.happen_then(event, ctx, |_, _| {});
     }
 
+    /// The provider of the present attempt.
     fn provider(&self) -> Option<&Arc<dyn Provider>> {
-        self.house
-            .providers
-            .get(&self.seat.as_ref()?.request.provider)
+        self.house.providers.get(self.seat.as_ref()?.provider())
     }
 
+    /// The gate of the present attempt's provider.
     fn gate(&self) -> Option<&Arc<Gate>> {
-        self.house.gate(&self.seat.as_ref()?.request.provider)
+        self.house.gate(self.seat.as_ref()?.provider())
     }
 
     /// The numbers that decide what this app's transactions do at `provider`.
@@ -123,7 +124,14 @@ impl TransactionActor {
         event: Event,
     ) -> Option<Result<crate::transaction::Decision, crate::transaction::Ignored>> {
         let transaction = self.seat.as_ref()?;
-        let policy = self.policy(&transaction.request.provider)?;
+        // A new attempt is its own provider's from its first step on.
+        let provider = if let Event::SubmissionPermitted { intent } = &event {
+            let own = &transaction.request.provider;
+            intent.provider.as_deref().unwrap_or(own)
+        } else {
+            transaction.provider()
+        };
+        let policy = self.policy(provider)?;
         Some(decide(transaction, event, self.house.clock.now(), policy))
     }
 

@@ -12,17 +12,9 @@ use crate::transaction::{Attempt, DeliveryResult, Effect, Errand, Event, Finding
 impl TransactionActor {
     pub(super) fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         match effect {
-            Effect::AskToSubmit => {
-                if let Some(gate) = self.gate() {
-                    gate.ask_to_submit(&self.key);
-                }
-            }
+            Effect::AskToSubmit => self.ask_to_submit(),
             Effect::AskToInquire => self.ask_to_inquire(),
-            Effect::LeaveGate => {
-                if let Some(gate) = self.gate() {
-                    gate.leave(&self.key);
-                }
-            }
+            Effect::LeaveGate => self.leave_gates(None),
             Effect::Submit { attempt } => self.submit(attempt, ctx),
             Effect::Inquire { attempt } => self.inquire(attempt, ctx),
             Effect::Resend { attempt } => self.resend(attempt, ctx),

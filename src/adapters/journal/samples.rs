@@ -149,6 +149,7 @@ pub(super) fn wall(second: u64) -> Timestamp {
 
 fn intent(n: u128) -> Intent {
     Intent {
+        provider: None,
         reference: format!("reference-{n}"),
         request: Rendered {
             method: "POST".to_owned(),

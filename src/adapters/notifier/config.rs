@@ -46,8 +46,8 @@ pub struct NotifyConfig {
     pub(super) allow: AllowList,
     pub(super) form: FormConfig,
     pub(super) disable_after: Duration,
-    schedule: Vec<Duration>,
-    jitter: f64,
+    pub(super) schedule: Vec<Duration>,
+    pub(super) jitter: f64,
 }
 
 /// In which form.

@@ -104,11 +104,8 @@ impl Inner {
         };
         *request.timeout_mut() = Some(self.scale.duration(TIME_OUT));
         let began = self.clock.mono();
-        let (mut result, answer) = self.deliver(endpoint, request).await;
-        if let DeliveryResult::Failed { why, .. } = &mut result {
-            let took_ms = self.clock.mono().since(began).as_millis();
-            why.push_str(&format!(", after {took_ms} ms"));
-        }
+        let (result, answer) = self.deliver(endpoint, request).await;
+        let result = result.after(self.clock.mono().since(began));
         turn.came_back(answer, self.clock);
         if let Err(why) = self.write_down(endpoint).await {
             tracing::warn!(app = %endpoint.app, why, "what became of the app's endpoint could not be written down");
@@ -137,10 +134,14 @@ impl Inner {
     fn judge(&self, response: &Response) -> (DeliveryResult, Answer) {
         let status = response.status();
         if status.is_success() {
-            return (DeliveryResult::Acknowledged, Answer::Acknowledged);
+            let result = DeliveryResult::Acknowledged {
+                status: Some(status.as_u16()),
+                took: None,
+            };
+            return (result, Answer::Acknowledged);
         }
         if status == StatusCode::GONE {
-            return (DeliveryResult::Gone, Answer::Gone);
+            return (DeliveryResult::Gone { took: None }, Answer::Gone);
         }
         let overloaded = matches!(
             status,
@@ -163,6 +164,8 @@ impl Inner {
         let result = DeliveryResult::Failed {
             why: format!("the app answered HTTP {}{redirect}", status.as_u16()),
             retry_after,
+            status: Some(status.as_u16()),
+            took: None,
         };
         let answer = if overloaded {
             Answer::Overloaded { retry_after }
@@ -231,10 +234,7 @@ async fn drain(mut response: Response) {
 }
 
 fn failed(why: String) -> DeliveryResult {
-    DeliveryResult::Failed {
-        why,
-        retry_after: None,
-    }
+    DeliveryResult::failed(why)
 }
 
 impl Notifier for HttpNotifier {

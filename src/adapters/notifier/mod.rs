@@ -21,6 +21,7 @@ mod http;
 mod problem;
 mod resolver;
 mod secrets;
+mod shown;
 mod signing;
 mod standard_webhooks;
 mod template_form;

@@ -1,5 +1,6 @@
 //! Where an app's secrets are kept, and until when each signs.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -94,6 +95,20 @@ impl SecretConfig {
             key,
             until: self.until,
         })
+    }
+}
+
+/// What may be shown of it.
+impl fmt::Display for SecretConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::File(file) => write!(f, "…(from file {}", file.display())?,
+            Place::Variable(variable) => write!(f, "…(from variable {variable}")?,
+        }
+        match self.until {
+            Some(until) => write!(f, " until {until})"),
+            None => f.write_str(")"),
+        }
     }
 }
 

@@ -4,9 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::outcome::{
-    AnswerMeaning, Condition, OneOrMany, Pattern, Pointer, ReportMeaning, Row, StatusMatch, Word,
+    AnswerMeaning, Condition, EventMeaning, OneOrMany, Pattern, Pointer, ReportMeaning, Row,
+    StatusMatch, Word,
 };
-use super::profile::{Absence, AuthKind, BaseUrl, InquiryMethod, Profile, ProfileFile, Trust};
+use super::profile::{
+    Absence, AuthKind, BaseUrl, Inquiry, InquiryMethod, Profile, ProfileFile, Trust, Webhook,
+};
 use super::told;
 
 /// The longest time for which a provider is known to keep idempotency keys.
@@ -172,7 +175,7 @@ fn about_successes<M>(
     }
 }
 
-/// Evidence that could state an amount and isn't asked for it.
+/// Evidence of an execution that isn't asked for its amount.
 fn about_amounts(profile: &Profile, said: &mut Vec<String>) {
     let file = &profile.file;
     let printed = profile.forms.printed();
@@ -182,22 +185,25 @@ fn about_amounts(profile: &Profile, said: &mut Vec<String>) {
     {
         return;
     }
-    let believed = file.webhook.as_ref().filter(|one| one.trust != Trust::Hint);
-    let lost = file.lost.as_ref();
+    let reports = |inquiry: &Inquiry| {
+        let mut rows = inquiry.outcome.iter();
+        inquiry.amount.is_none() && rows.any(|row| row.means == ReportMeaning::Completed)
+    };
+    let answers = || {
+        let mut rows = file.submit.outcome.iter();
+        rows.any(|row| row.means == AnswerMeaning::Completed)
+    };
+    let tells = |webhook: &Webhook| {
+        let mut rows = webhook.outcome.iter();
+        webhook.trust != Trust::Hint
+            && webhook.amount.is_none()
+            && rows.any(|row| row.means == EventMeaning::Completed)
+    };
     let silent = [
-        ("[submit]", file.submit.amount.is_none()),
-        (
-            "[inquiry]",
-            file.inquiry.asks() && file.inquiry.amount.is_none(),
-        ),
-        (
-            "[lost]",
-            lost.is_some_and(|lost| lost.asks() && lost.amount.is_none()),
-        ),
-        (
-            "[webhook]",
-            believed.is_some_and(|webhook| webhook.amount.is_none()),
-        ),
+        ("[submit]", file.submit.amount.is_none() && answers()),
+        ("[inquiry]", reports(&file.inquiry)),
+        ("[lost]", file.lost.as_ref().is_some_and(reports)),
+        ("[webhook]", file.webhook.as_ref().is_some_and(tells)),
     ];
     let silent: Vec<&str> = silent
         .into_iter()

@@ -1,5 +1,6 @@
 //! Durations as people write them in configuration, and the scale that rehearsals run them at.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::de::Error;
@@ -46,6 +47,20 @@ impl Written {
             .filter(|duration| *duration <= LONGEST)
             .map(Self)
             .ok_or_else(|| format!("{text:?} is more than {} days", LONGEST.as_secs() / 86_400))
+    }
+}
+
+/// In the largest unit that it is a whole number of.
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0.as_millis();
+        let whole = |length_ms: u64| ms > 0 && ms.is_multiple_of(length_ms.into());
+        let unit = UNITS
+            .into_iter()
+            .rev()
+            .find(|(_, length_ms)| whole(*length_ms));
+        let (unit, length_ms) = unit.unwrap_or(UNITS[0]);
+        write!(f, "{}{unit}", ms / u128::from(length_ms))
     }
 }
 
@@ -121,6 +136,21 @@ impl TimeScale {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_written_in_their_largest_whole_unit() {
+        for (text, shown) in [
+            ("0s", "0ms"),
+            ("90s", "90s"),
+            ("1500ms", "1500ms"),
+            ("120s", "2m"),
+            ("48h", "2d"),
+        ] {
+            let written = Written::parse(text).expect("legal");
+            assert_eq!(written.to_string(), shown);
+            assert_eq!(Written::parse(shown), Ok(written));
+        }
+    }
 
     #[test]
     fn durations_are_read_in_every_unit() {

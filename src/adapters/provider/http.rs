@@ -22,9 +22,7 @@ use crate::ports::{
     IncomingWebhook, InquiryResult, Limits, Promise, Provider, SubmissionResult, WebhookReading,
     WebhookRejected,
 };
-use crate::transaction::{
-    Attempt, GhostWindow, Intent, Key, Policy, Rendered, Report, Request,
-};
+use crate::transaction::{Attempt, GhostWindow, Intent, Key, Policy, Rendered, Report, Request};
 
 /// The status by which a provider says that it doesn't take the credentials.
 const UNAUTHORIZED: u16 = 401;
@@ -347,6 +345,7 @@ impl Provider for HttpProvider {
             .submission(file, &inner.base_url, subject)?;
         let policy = &inner.policy;
         Ok(Intent {
+            provider: None,
             reference,
             request: rendered,
             window: policy.ghost_window.map(|ghost| GhostWindow {

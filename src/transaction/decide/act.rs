@@ -1,11 +1,12 @@
 //! Somebody acts: the app cancels, a person inquires, resubmits or resolves. Each act is recorded
 //! with who and why, and refused where it could pay twice or end what may still happen.
 
+use super::super::attempts::Fate;
 use super::super::event::{Act, Command};
 use super::super::evidence::{Outcome, Resolution, Source};
 use super::super::policy::Way;
 use super::super::record::Fact;
-use super::super::state::{Errand, Fate, State, Transaction};
+use super::super::state::{Errand, State, Transaction};
 use super::super::timers::Timer;
 use super::step::{Brings, Step};
 use super::{Decision, Ignored, Refusal, resend};
@@ -23,13 +24,14 @@ pub(super) fn acted(step: Step<'_>, act: Act) -> Result<Decision, Ignored> {
             outcome,
             while_open,
         } => resolve(step, act, outcome, while_open),
+        Command::Redeliver => redeliver(step, act),
     }
 }
 
 fn fact(act: Act, while_open: bool) -> Fact {
     let outcome = match act.command {
         Command::Resolve { outcome, .. } => Some(outcome),
-        Command::Cancel | Command::Inquire | Command::Resubmit => None,
+        Command::Cancel | Command::Inquire | Command::Resubmit | Command::Redeliver => None,
     };
     Fact::Acted {
         by: act.by,
@@ -140,6 +142,21 @@ fn resolve(
     };
     step.enter_final(fact(act, while_open), resolution, Brings::default());
     step.done()
+}
+
+/// In any state: what the app is told doesn't touch the payment.
+fn redeliver(mut step: Step<'_>, act: Act) -> Result<Decision, Ignored> {
+    if step.next.notice.is_none() {
+        return Err(Refusal::NothingToTell.into());
+    }
+    match step.next.volatile.delivery {
+        Errand::Out => Err(Refusal::BeingTold.into()),
+        Errand::Idle | Errand::Queued => {
+            step.note(fact(act, false), Brings::default());
+            step.arm(Timer::Notify, step.now.mono);
+            step.done()
+        }
+    }
 }
 
 /// Whether a call is out, the provider holds the last attempt, or a ghost window is open over one in

@@ -7,10 +7,11 @@
 //! It ends by evidence with the right amount, by the provider's decline, which is a contradiction, or by
 //! a person. A person needs no override for that: what was executed is no ghost.
 
+use super::super::attempts::Fate;
 use super::super::event::Effect;
 use super::super::evidence::{ConflictKind, Finding};
 use super::super::record::Fact;
-use super::super::state::{Errand, Fate, ReviewReason, State, Transaction};
+use super::super::state::{Errand, ReviewReason, State, Transaction};
 use super::super::time::Mono;
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};

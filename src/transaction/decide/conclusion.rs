@@ -1,10 +1,11 @@
 //! Conclusive evidence, whoever brings it and whenever: the first wins, a contradiction is kept,
 //! shown and never silent (law 5).
 
+use super::super::attempts::Fate;
 use super::super::evidence::{Conflict, ConflictKind, Outcome, Resolution, Source};
 use super::super::policy::MAX_CONFLICTS;
 use super::super::record::{AttemptFate, Fact};
-use super::super::state::{Fate, State, Transaction};
+use super::super::state::{State, Transaction};
 use super::step::{Brings, Step};
 use super::{Decision, Ignored, amount};
 

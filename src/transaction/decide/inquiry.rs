@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::attempts::Fate;
 use super::super::event::Effect;
 use super::super::evidence::{Finding, Report, Source};
 use super::super::policy::Way;
 use super::super::record::Fact;
-use super::super::state::{Errand, Fate, State};
+use super::super::state::{Errand, State};
 use super::super::time::Mono;
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};

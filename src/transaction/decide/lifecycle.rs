@@ -64,6 +64,8 @@ fn tell_again(step: &mut Step<'_>) {
         let fact = Fact::Notified {
             told_version,
             delivery,
+            status: None,
+            took_ms: None,
         };
         step.note(fact, Brings::default());
     }

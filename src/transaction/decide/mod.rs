@@ -94,6 +94,12 @@ pub enum Refusal {
     /// It waits for the gate already.
     #[error("the next attempt waits for the provider's gate already")]
     AlreadyQueued,
+    /// There is nothing that the app was to be told.
+    #[error("the app was not to be told anything yet, so there is nothing to deliver again")]
+    NothingToTell,
+    /// The app is being told.
+    #[error("a delivery to the app is out at this moment: wait for what comes of it")]
+    BeingTold,
     /// A call is out or a ghost window open, and the act did not say that it knows.
     #[error(
         "attempt {attempt} can still be executed unseen: say \"while_open\": true to resolve it all the same"

@@ -38,18 +38,20 @@ pub(super) fn answered(
         .as_ref()
         .is_some_and(|notify| notify.wait(&step.next.key, next).is_some());
     if let Some(delivery) = DeliveryRecord::of(result, goes_on) {
-        step.note(
-            Fact::Notified {
-                told_version: version,
-                delivery,
-            },
-            Brings::default(),
-        );
+        let fact = Fact::Notified {
+            told_version: version,
+            delivery,
+            status: result.status(),
+            took_ms: result
+                .took()
+                .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+        };
+        step.note(fact, Brings::default());
     }
     match result {
-        DeliveryResult::Acknowledged | DeliveryResult::Gone | DeliveryResult::Disabled { .. } => {
-            step.disarm(Timer::Notify);
-        }
+        DeliveryResult::Acknowledged { .. }
+        | DeliveryResult::Gone { .. }
+        | DeliveryResult::Disabled { .. } => step.disarm(Timer::Notify),
         // It takes no delivery from the schedule: the app has not been asked.
         DeliveryResult::HeldBack { wait } => {
             step.arm(Timer::Notify, step.now.mono + (*wait).min(RETRY_AFTER_MAX));

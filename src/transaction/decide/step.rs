@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use super::super::attempts::Fate;
 use super::super::event::Effect;
 use super::super::evidence::{Conflict, Outcome, Resolution, Source};
 use super::super::policy::{MAX_RECORDED_INQUIRIES, Policy, Way};
 use super::super::record::{AttemptFate, Fact, RECORD_FORMAT, Record};
-use super::super::state::{Delivery, Errand, Fate, ReviewReason, State, Status, Transaction};
+use super::super::state::{Delivery, Errand, ReviewReason, State, Status, Transaction};
 use super::super::time::{Mono, Now};
 use super::super::timers::Timer;
 use super::{Decision, Ignored, resend};

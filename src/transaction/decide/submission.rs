@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::attempts::Fate;
 use super::super::evidence::{Finding, Report, Source};
 use super::super::policy::{MAX_ATTEMPTS_EVER, OnAbsence};
 use super::super::record::Fact;
 use super::super::request::Intent;
-use super::super::state::{Errand, Fate, State};
+use super::super::state::{Errand, State};
 use super::super::time::Mono;
 use super::super::timers::Timer;
 use super::accept::start_attempt;
@@ -23,6 +24,13 @@ pub(super) fn permitted(mut step: Step<'_>, intent: Intent) -> Result<Decision, 
     match step.next.state {
         State::Accepted | State::BackingOff { .. } => {
             if step.next.volatile.submission != Errand::Queued {
+                return Err(Ignored::Stale);
+            }
+            let to = intent
+                .provider
+                .as_deref()
+                .unwrap_or(&step.next.request.provider);
+            if !step.next.may_go_to(to) {
                 return Err(Ignored::Stale);
             }
             if expired(&step) {

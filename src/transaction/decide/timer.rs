@@ -196,13 +196,6 @@ fn notify_overdue(step: Step<'_>) -> Result<Decision, Ignored> {
     let Some(version) = step.next.volatile.telling else {
         return Err(Ignored::Stale);
     };
-    let why = "our own delivery did not come back in time".to_owned();
-    notification::answered(
-        step,
-        version,
-        &DeliveryResult::Failed {
-            why,
-            retry_after: None,
-        },
-    )
+    let lost = DeliveryResult::failed("our own delivery did not come back in time");
+    notification::answered(step, version, &lost)
 }

@@ -37,7 +37,11 @@ impl Acorn {
         write(dir.path(), "client-secret", acorn::SANDBOX_CLIENT_SECRET);
         write(dir.path(), "webhook-key", acorn::SANDBOX_WEBHOOK_KEY);
         write(dir.path(), "client-id", acorn::SANDBOX_CLIENT_ID);
-        write(dir.path(), "acorn.toml", include_str!("../../../mock-provider/acorn.toml"));
+        write(
+            dir.path(),
+            "acorn.toml",
+            include_str!("../../../mock-provider/acorn.toml"),
+        );
         let config = format!(
             "listen = \"{listen}\"\ndata_dir = \"data\"\nworkers = 2\ntime_scale = {TIME_SCALE:?}\n\
              [app]\nname = \"shop\"\n[[provider]]\nprofile = \"acorn.toml\"\nbase_url = \"{}\"\n\
@@ -131,10 +135,17 @@ async fn a_profile_written_from_the_documentation_pays_through_every_fault() {
     }
     // All ways of learning an outcome were needed.
     for source in ["answer", "webhook", "inquiry"] {
-        assert!(sources.get(source).is_some_and(|count| *count > 0), "{sources:?}");
+        assert!(
+            sources.get(source).is_some_and(|count| *count > 0),
+            "{sources:?}"
+        );
     }
     let stats = acorn.provider.stats();
-    assert!(stats.tokens.issued <= 5, "one token serves many calls: {:?}", stats.tokens);
+    assert!(
+        stats.tokens.issued <= 5,
+        "one token serves many calls: {:?}",
+        stats.tokens
+    );
     drop(acorn.teller);
 }
 
@@ -144,7 +155,10 @@ async fn a_webhook_that_comes_before_the_answer_is_claimed_by_it() {
     let id = new_id();
     // The charge settles and is told of before its answer arrives; nothing is asked meanwhile.
     let script = json!({"answer_after_ms": 20_000, "webhook": "early"});
-    acorn.provider.set_script(&id, &script).expect("a legal script");
+    acorn
+        .provider
+        .set_script(&id, &script)
+        .expect("a legal script");
     acorn.pay(&id).await;
     let view = acorn.audit(&id).await;
     assert_eq!(view["outcome"]["source"], "webhook", "{view}");

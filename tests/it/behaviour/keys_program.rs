@@ -116,17 +116,18 @@ async fn doors_without_keys_stay_shut_to_other_machines_unless_that_is_meant() {
     }
     let meant = ["--listen", "0.0.0.0:0", "--i-accept-open-doors"];
     let accepted = Process::serve_with(&rig.config_file(), &meant, &[]).await;
-    drop(accepted.expect("it was meant"));
+    accepted.expect("it was meant").crash().await;
     let text = std::fs::read_to_string(rig.config_file()).expect("readable");
     std::fs::write(rig.config_file(), format!("open_doors = true\n{text}")).expect("writable");
     let accepted = Process::serve_with(&rig.config_file(), &everywhere, &[]).await;
-    drop(accepted.expect("it was meant"));
+    accepted.expect("it was meant").crash().await;
     let mut config: toml::Table = text.parse().expect("TOML");
     let keys: toml::Table = app_key("shop").line().parse().expect("TOML");
     put(&mut config, "app.keys", keys["keys"].clone());
     std::fs::write(rig.config_file(), config.to_string()).expect("writable");
     let accepted = Process::serve_with(&rig.config_file(), &everywhere, &[]).await;
-    drop(accepted.expect("nobody comes in without a key"));
+    let accepted = accepted.expect("nobody comes in without a key");
+    accepted.crash().await;
 }
 
 #[tokio::test]

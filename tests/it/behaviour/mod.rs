@@ -1,13 +1,16 @@
 //! What teller does, seen from outside: by apps, providers and operators. One file per group, each
 //! in the order of a transaction's life.
 
+mod acorn;
 mod apps;
 mod cancel;
+mod check_config;
 mod doors;
 mod doors_bounds;
 mod idempotency;
 mod keys;
 mod keys_program;
+mod operators;
 mod panics;
 mod passivation;
 mod process;
@@ -21,4 +24,5 @@ mod routing;
 mod streams;
 mod telling;
 mod webhooks;
+mod webhooks_hostile;
 mod webhooks_proof;

@@ -54,7 +54,14 @@ async fn webhooks_to_a_retired_provider_are_told_that_it_is_gone() {
 #[tokio::test]
 async fn a_secret_that_others_can_read_is_warned_of_when_teller_starts() {
     use std::os::unix::fs::PermissionsExt;
-    let rig = Rig::set_up(|_| {}).await;
+    let rig = Rig::set_up(|setup| {
+        put(
+            &mut setup.profile,
+            "secrets.api_key.about",
+            "opens their door",
+        );
+    })
+    .await;
     let text = std::fs::read_to_string(rig.config_file()).expect("readable");
     let mut config: Table = text.parse().expect("TOML");
     let provider = &mut config["provider"].as_array_mut().expect("a list")[0];

@@ -272,3 +272,30 @@ async fn a_failure_that_was_executed_after_all_is_told_again_under_a_higher_vers
     );
     assert_eq!(rig.posts(&id).len(), 1);
 }
+
+// ---- once more ---------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn an_app_that_lost_what_it_was_told_can_have_it_told_again_under_the_same_id() {
+    let rig = Rig::start_with(sign).await;
+    let id = new_id();
+    rig.client.paid(&id, json!({"status": "completed"})).await;
+    rig.wait_until_told(&id, 1).await;
+    wait_for_delivery(&rig, &id, "acknowledged").await;
+    let answer = rig.client.act(&id, "redeliver", &json!({})).await;
+    assert_eq!(answer.json()["status"], "completed");
+    let told = rig.wait_until_told(&id, 2).await;
+    assert_eq!(webhook_id(&told[0]), webhook_id(&told[1]));
+    assert_eq!(told[0].body, told[1].body);
+    wait_for_delivery(&rig, &id, "acknowledged").await;
+    assert_eq!(rig.posts(&id).len(), 1, "the payment is not touched");
+}
+
+#[tokio::test]
+async fn what_was_never_told_can_not_be_told_again() {
+    let rig = Rig::start().await;
+    let id = new_id();
+    rig.client.paid(&id, json!({"status": "completed"})).await;
+    let answer = rig.client.act(&id, "redeliver", &json!({})).await;
+    answer.expect_problem(409, "nothing_to_tell");
+}

@@ -99,6 +99,7 @@ pub(crate) fn intent(key: &Key, attempt: u32, one_reference: bool, policy: &Poli
         format!("{}-{attempt}", key.id)
     };
     Intent {
+        provider: None,
         request: Rendered {
             method: "POST".to_owned(),
             url: "http://provider.example/transaction".to_owned(),

@@ -72,13 +72,19 @@ impl Life {
 
     /// The permit for the next attempt, as the shell would render it.
     pub(crate) fn permit(&self) -> Event {
+        self.permit_at(None)
+    }
+
+    /// The same, at the gate of a stand-in.
+    pub(crate) fn permit_at(&self, stand_in: Option<&str>) -> Event {
         let attempt = self.transaction.attempt_no() + 1;
-        let intent = intent(
+        let mut intent = intent(
             &self.transaction.key,
             attempt,
             self.one_reference,
             &self.policy,
         );
+        intent.provider = stand_in.map(str::to_owned);
         Event::SubmissionPermitted {
             intent: Box::new(intent),
         }

@@ -63,6 +63,7 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
         1 + u32::from(n) % attempts
     };
     let words = match kind % 20 {
+        0 | 1 if n.is_multiple_of(4) => "permit at other".to_owned(),
         0 | 1 => "permit".to_owned(),
         2 | 3 if attempts > 0 => format!("answer {attempt} {finding}"),
         4 => "inquiry permit waited 3".to_owned(),
@@ -72,10 +73,17 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
         8 => format!("webhook {finding}"),
         9 => "hint".to_owned(),
         10 => {
-            ["told ok", "told badly", "told gone", "told ok version 2"][n as usize % 4].to_owned()
+            let results = [
+                "told ok",
+                "told badly",
+                "told gone",
+                "told disabled",
+                "told ok version 2",
+            ];
+            results[n as usize % 5].to_owned()
         }
         11 => "act cancel".to_owned(),
-        12 => ["act inquire", "act resubmit"][n as usize % 2].to_owned(),
+        12 => ["act inquire", "act resubmit", "act redeliver"][n as usize % 3].to_owned(),
         13 => {
             let outcome = ["completed", "declined", "failed"][n as usize % 3];
             let consent = if n % 2 == 0 { "while_open" } else { "" };
@@ -151,7 +159,12 @@ fn go_on(life: &mut Life, seed: u8) -> Option<usize> {
         let truth = |life: &Life| Truth::of(seed, life.transaction.attempt_no());
         let queued = teller::transaction::Errand::Queued;
         if life.transaction.volatile.submission == queued {
-            let _ = life.happen(life.permit());
+            // Whatever was touched stays where it is.
+            let to = life
+                .transaction
+                .attempt()
+                .and_then(|last| last.intent.provider.clone());
+            let _ = life.happen(life.permit_at(to.as_deref()));
             if let State::Submitting { .. } = life.transaction.state {
                 life.world_ms += 2_000;
                 let words = match truth(life) {

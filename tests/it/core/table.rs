@@ -300,16 +300,21 @@ const TIMERS: [(&str, &str); 8] = [
     ("notify", "timer notify"),
     ("notify overdue", "timer notify_overdue"),
 ];
-const GATE: [(&str, &str); 4] = [
+const GATE: [(&str, &str); 5] = [
     ("submission permitted", "permit"),
+    (
+        "submission permitted at another provider",
+        "permit at other",
+    ),
     ("submission unrenderable", "unrenderable"),
     ("inquiry permitted", "inquiry permit"),
     ("untrusted webhook", "hint"),
 ];
-const ACTS: [(&str, &str); 7] = [
+const ACTS: [(&str, &str); 8] = [
     ("cancel", "act cancel"),
     ("inquire", "act inquire"),
     ("resubmit", "act resubmit"),
+    ("redeliver", "act redeliver"),
     ("resolve as completed", "act resolve completed"),
     ("resolve as failed", "act resolve failed"),
     (
@@ -318,10 +323,11 @@ const ACTS: [(&str, &str); 7] = [
     ),
     ("any, having seen another version", "act inquire seen 99"),
 ];
-const TOLD_RESULTS: [(&str, &str); 4] = [
+const TOLD_RESULTS: [(&str, &str); 5] = [
     ("acknowledged", "told ok"),
     ("failed", "told badly"),
     ("gone", "told gone"),
+    ("disabled", "told disabled"),
     ("an older version acknowledged", "told ok version 1"),
 ];
 const PROCESS: [(&str, &str); 2] = [("recovered", "recovered"), ("stopping", "stopping")];

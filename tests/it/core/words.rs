@@ -18,6 +18,7 @@ pub(crate) fn event(life: &Life, words: &str) -> Event {
     let last = life.transaction.attempt_no();
     match words.as_slice() {
         ["permit"] => life.permit(),
+        ["permit", "at", provider] => life.permit_at(Some(provider)),
         ["unrenderable"] => Event::SubmissionUnrenderable {
             why: "it has no amount".to_owned(),
         },
@@ -124,8 +125,11 @@ pub(crate) fn timer(name: &str) -> Timer {
 
 fn delivery(words: &[&str], retry_ms: Option<u64>) -> DeliveryResult {
     match words.first() {
-        Some(&"ok") => DeliveryResult::Acknowledged,
-        Some(&"gone") => DeliveryResult::Gone,
+        Some(&"ok") => DeliveryResult::Acknowledged {
+            status: Some(204),
+            took: Some(Duration::from_millis(40)),
+        },
+        Some(&"gone") => DeliveryResult::Gone { took: None },
         Some(&"disabled") => DeliveryResult::Disabled {
             why: "the app's endpoint is disabled".to_owned(),
         },
@@ -135,6 +139,8 @@ fn delivery(words: &[&str], retry_ms: Option<u64>) -> DeliveryResult {
         Some(&"badly") => DeliveryResult::Failed {
             why: "503".to_owned(),
             retry_after: retry_ms.map(Duration::from_millis),
+            status: Some(503),
+            took: None,
         },
         _ => panic!("told ok, badly, gone, disabled or held; got {words:?}"),
     }
@@ -145,6 +151,7 @@ fn command(name: &str, rest: &[&str]) -> Command {
         ("cancel", _) => Command::Cancel,
         ("inquire", _) => Command::Inquire,
         ("resubmit", _) => Command::Resubmit,
+        ("redeliver", _) => Command::Redeliver,
         ("resolve", Some(outcome)) => Command::Resolve {
             outcome: match *outcome {
                 "completed" => Outcome::Completed,
@@ -201,6 +208,8 @@ fn refused(refusal: Refusal) -> &'static str {
         Refusal::NeverSent => "never sent",
         Refusal::NoInquiry => "no inquiry",
         Refusal::AlreadyQueued => "already queued",
+        Refusal::NothingToTell => "nothing to tell",
+        Refusal::BeingTold => "being told",
         Refusal::StillOpen { .. } => "still open",
     }
 }

@@ -193,11 +193,12 @@ impl Household {
             }
         }
         if deaf {
-            let why = "no answer".to_owned();
-            let retry_after = None;
-            return DeliveryResult::Failed { why, retry_after };
+            return DeliveryResult::failed("no answer");
         }
-        DeliveryResult::Acknowledged
+        DeliveryResult::Acknowledged {
+            status: Some(200),
+            took: Some(DELIVERY_TAKES),
+        }
     }
 }
 

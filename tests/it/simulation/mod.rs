@@ -17,6 +17,7 @@ mod panics;
 mod passivation;
 mod policies;
 mod seed;
+mod stand_in;
 mod storm;
 mod virtual_provider;
 mod ways;

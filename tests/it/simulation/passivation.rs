@@ -119,7 +119,9 @@ fn a_webhook_and_an_app_find_it_wherever_it_is() {
         life.until(36_000).await;
         assert_eq!(shard(&life).await, (0, 1), "it left again");
         let report = Report::bare(Finding::Completed);
-        let taken = router.webhook(key.clone(), None, None, report).await;
+        let taken = router
+            .webhook(key.clone(), "reference", None, None, report)
+            .await;
         assert_eq!(taken.expect("answered"), WebhookTaken::Yes);
         let found = router.read(key.clone()).await.expect("answered");
         assert!(matches!(found, Found::Here(found) if found.state == State::Completed));
@@ -142,7 +144,7 @@ fn a_call_that_is_outrun_by_its_webhook_is_waited_for_and_then_the_actor_leaves(
         let taken = life
             .house
             .router
-            .webhook(key.clone(), None, None, report)
+            .webhook(key.clone(), "reference", None, None, report)
             .await;
         assert_eq!(taken.expect("answered"), WebhookTaken::Yes);
         life.until(8_000).await;
@@ -164,7 +166,14 @@ fn a_flood_at_the_moment_of_leaving_does_not_leave_a_zombie() {
             for _ in 0..turns {
                 tokio::task::yield_now().await;
             }
-            let hint = || life.house.router.send(key.clone(), Call::Hint);
+            let hint = || {
+                life.house.router.send(
+                    key.clone(),
+                    Call::Hint {
+                        provider: "reference".to_owned(),
+                    },
+                )
+            };
             (0..1_000).for_each(|_| hint().expect("the shard has room"));
             life.until(115_000).await;
         });

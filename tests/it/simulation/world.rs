@@ -217,7 +217,7 @@ async fn deliver_webhooks(books: Arc<Books>, router: Router, clock: Clock) {
                 key.id = TransactionId(id);
                 // Whatever the answer is, it is never sent again.
                 let _ = router
-                    .webhook(key, None, Some(owed.event_id()), owed.report())
+                    .webhook(key, "reference", None, Some(owed.event_id()), owed.report())
                     .await;
             }
             Err(next_ms) => {

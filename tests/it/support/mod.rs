@@ -29,7 +29,7 @@ use uuid::Uuid;
 pub(crate) use client::{Answer, Client, is_final, payment};
 pub(crate) use process::{Process, run, run_with};
 pub(crate) use raw::Raw;
-pub(crate) use rig::{Rig, Setup};
+pub(crate) use rig::{Rig, Setup, reserve_port};
 pub(crate) use teller::Teller;
 
 /// After so long a condition counts as never met.

@@ -1,7 +1,7 @@
 //! teller between a provider and an app, set up by a closure, in a directory of its own.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use mock_provider::ledger::Execution;
@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     pub(crate) config: Table,
     /// The provider's profile.
     pub(crate) profile: Table,
+    /// What the provider's table says beside its profile and address.
+    pub(crate) provider: Table,
     /// Further set-ups of that profile: what their tables say beside it and the provider's address.
     pub(crate) more_providers: Vec<Table>,
     pub(crate) mock: server::Options,
@@ -50,6 +52,7 @@ impl Setup {
             time_scale: TIME_SCALE,
             config,
             profile,
+            provider: Table::new(),
             more_providers: Vec::new(),
             mock: server::Options::default(),
             app: app::Options::default(),
@@ -67,6 +70,29 @@ impl Setup {
         put(&mut self.config, "app", apps);
         let operators: Table = operator.line().parse().expect("TOML");
         put(&mut self.config, "operators", operators);
+    }
+
+    /// Has the provider's webhooks believed by an HMAC-SHA256 in the header `x-signature`, with the key
+    /// in this file, instead of by their token.
+    pub(crate) fn sign_webhooks(&mut self, key_file: &Path) {
+        put(&mut self.profile, "secrets.key.about", "signs webhooks");
+        put(&mut self.profile, "webhook.trust", "signed");
+        put(&mut self.profile, "webhook.secret", "key");
+        put(&mut self.profile, "webhook.event_id", "{{ event.event }}");
+        for (name, value) in [
+            ("kind", "hmac"),
+            ("algorithm", "sha256"),
+            ("encoding", "hex"),
+            ("header", "x-signature"),
+        ] {
+            put(
+                &mut self.profile,
+                &format!("webhook.signature.{name}"),
+                value,
+            );
+        }
+        let file = key_file.display().to_string();
+        put(&mut self.provider, "secrets.key.file", file);
     }
 
     /// Has the app told in its own words, `schedule` after the outcome.
@@ -292,7 +318,7 @@ impl Rig {
 
 fn write_config(dir: &TempDir, setup: &mut Setup, mock_url: &str, app_url: &str) -> Config {
     put(&mut setup.config, "time_scale", setup.time_scale);
-    let mut first = Table::new();
+    let mut first = setup.provider.clone();
     put(&mut first, "default", true);
     let provider = |mut table: Table| {
         put(&mut table, "profile", "profile.toml");

@@ -7,17 +7,16 @@ async fn only_2xx_acknowledges() {
     let failed = |why: &str, retry_after_s: Option<u64>| DeliveryResult::Failed {
         why: why.to_owned(),
         retry_after: retry_after_s.map(Duration::from_secs),
+        status: why.split([' ', ';']).find_map(|word| word.parse().ok()),
+        took: None,
     };
     let elsewhere = Server::start([]).await;
     let location = format!("location: {}/x\r\n", elsewhere.url());
     for (bytes, expected) in [
-        (answer(200, "", "no"), DeliveryResult::Acknowledged),
-        (answer(299, "", ""), DeliveryResult::Acknowledged),
-        (
-            answer(200, "", &"x".repeat(100_000)),
-            DeliveryResult::Acknowledged,
-        ),
-        (answer(410, "", ""), DeliveryResult::Gone),
+        (answer(200, "", "no"), acknowledged(200)),
+        (answer(299, "", ""), acknowledged(299)),
+        (answer(200, "", &"x".repeat(100_000)), acknowledged(200)),
+        (answer(410, "", ""), DeliveryResult::Gone { took: None }),
         (
             answer(307, &location, ""),
             failed(
@@ -80,13 +79,15 @@ async fn what_breaks_is_a_failure_that_names_no_url() {
         let DeliveryResult::Failed {
             why,
             retry_after: None,
+            status: None,
+            took: Some(took),
         } = result
         else {
             panic!("{expected}: {result:?}");
         };
         assert!(why.contains(expected), "{why}");
         // Nothing in the app's 20 s, which are one here.
-        let waited = took_ms(&why) >= 1_000;
+        let waited = took.as_millis() >= 1_000;
         assert_eq!(waited, expected == "no answer in time", "{why}");
         assert!(
             !why.contains("hidden-token") && !why.contains("127.0.0.1"),

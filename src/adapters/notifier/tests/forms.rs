@@ -26,7 +26,7 @@ async fn the_reference_app_is_told_in_its_own_form() {
     let notifier = reference_app(&server);
     for status in [Status::Completed, Status::Declined, Status::Failed] {
         let result = notifier.notify(notification(status)).await;
-        assert_eq!(result, DeliveryResult::Acknowledged);
+        assert_eq!(untimed(result), acknowledged(200));
     }
     let requests = server.requests();
     let id = "00000000-0000-0000-0000-000000000005";
@@ -65,7 +65,7 @@ async fn standard_webhooks_are_signed_over_what_is_sent() {
     let notifier = standard_app(&server, &[KEY, [8; 32]]);
     let before_s = Clock::system().now().wall.as_secs();
     let result = notifier.notify(notification(Status::Failed)).await;
-    assert_eq!(result, DeliveryResult::Acknowledged);
+    assert_eq!(untimed(result), acknowledged(204));
     let request = server.requests().remove(0);
     assert!(
         request.starts_with("POST /hooks?a=1 HTTP/1.1\r\n"),
@@ -152,7 +152,7 @@ async fn a_body_of_the_app_s_own_making() {
     let result = notifier(config("shop", &table, ""))
         .notify(notification(Status::Completed))
         .await;
-    assert_eq!(result, DeliveryResult::Acknowledged);
+    assert_eq!(untimed(result), acknowledged(200));
     let request = server.requests().remove(0);
     assert!(request.starts_with("POST /form"), "{request}");
     assert_eq!(

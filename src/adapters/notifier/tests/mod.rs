@@ -121,20 +121,25 @@ fn standard_app_at(server: &Server, keys: &[[u8; 32]], clock: Clock) -> HttpNoti
     HttpNotifier::new(config("shop", &table, ""), clock).expect("usable")
 }
 
-/// The result without the time that it took, which has to be told with every failure.
+/// The result without the time that it took, which has to be told with everything that went out.
 fn untimed(mut result: DeliveryResult) -> DeliveryResult {
-    if let DeliveryResult::Failed { why, .. } = &mut result {
-        took_ms(why);
-        why.truncate(why.rfind(", after ").expect("a time"));
+    match &mut result {
+        DeliveryResult::Acknowledged { took, .. }
+        | DeliveryResult::Failed { took, .. }
+        | DeliveryResult::Gone { took } => {
+            took.take().expect("a time");
+        }
+        DeliveryResult::Disabled { .. } | DeliveryResult::HeldBack { .. } => {}
     }
     result
 }
 
-/// The time that a failed delivery took, as its history will tell it.
-fn took_ms(why: &str) -> u64 {
-    let (_, took) = why.rsplit_once(", after ").expect("a time");
-    let number = took.strip_suffix(" ms").expect("milliseconds");
-    number.parse().expect("a number")
+/// The app took it with this status.
+fn acknowledged(status: u16) -> DeliveryResult {
+    DeliveryResult::Acknowledged {
+        status: Some(status),
+        took: None,
+    }
 }
 
 fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {

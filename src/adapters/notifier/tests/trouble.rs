@@ -126,7 +126,7 @@ async fn an_overloaded_endpoint_gets_one_delivery_at_a_time_until_one_succeeds()
         assert!(wait > Duration::from_millis(1_500), "it grows: {wait:?}");
         later(wait).await;
         for _ in 0..2 {
-            assert_eq!(tell(&notifier).await, DeliveryResult::Acknowledged);
+            assert_eq!(untimed(tell(&notifier).await), acknowledged(200));
         }
         let status = status(&notifier);
         assert_eq!(status.state, EndpointState::Ok);
@@ -188,7 +188,10 @@ async fn an_endpoint_that_is_gone_gets_nothing_until_it_is_enabled() {
         .remember_in(notebook.clone())
         .await
         .expect("recalled");
-    assert_eq!(tell(&notifier).await, DeliveryResult::Gone);
+    assert_eq!(
+        untimed(tell(&notifier).await),
+        DeliveryResult::Gone { took: None }
+    );
     let DeliveryResult::Disabled { why } = tell(&notifier).await else {
         panic!("it went out");
     };
@@ -206,7 +209,7 @@ async fn an_endpoint_that_is_gone_gets_nothing_until_it_is_enabled() {
     assert_eq!(server.requests().len(), 1);
     heir.enable(&app("shop")).await.expect("enabled");
     assert_eq!(notebook.page("shop"), None);
-    assert_eq!(tell(&heir).await, DeliveryResult::Acknowledged);
+    assert_eq!(untimed(tell(&heir).await), acknowledged(200));
 }
 
 #[tokio::test]
@@ -277,7 +280,7 @@ async fn operators_disable_and_enable_and_hear_what_is_not_kept() {
     assert!(notebook.page("shop").is_some());
     notebook.broken.store(false, Ordering::Relaxed);
     // It is enabled all the same, and the next delivery has it written down.
-    assert_eq!(tell(&notifier).await, DeliveryResult::Acknowledged);
+    assert_eq!(untimed(tell(&notifier).await), acknowledged(200));
     assert_eq!(notebook.page("shop"), None);
     assert_eq!(server.requests().len(), 1);
     let unknown = Err(EndpointRefusal::Unknown(stranger.clone()));

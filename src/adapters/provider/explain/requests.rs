@@ -1,6 +1,6 @@
 //! What is sent: a sample of each request, rendered from an invented transaction.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::page::Page;
@@ -35,8 +35,8 @@ pub(super) fn submission(page: &mut Page, explained: Explained<'_>, submit: &Sub
         outcome: _,
     } = submit;
     page.say("For an invented transaction, its first attempt, on 1 January 2026:");
-    let sample = Sample::new(explained);
-    match sample.submission(explained) {
+    let mut sample = Sample::new(explained);
+    match sample.fitting(|sample| sample.submission(explained)) {
         Ok(rendered) => sample.show(page, explained, &rendered),
         Err(why) => unrendered(page, &why, path.get_ref(), Some(body.get_ref())),
     }
@@ -107,8 +107,8 @@ fn one_inquiry(
             return;
         }
     }
-    let sample = Sample::new(explained);
-    match sample.inquiry(explained, inquiry, theirs) {
+    let mut sample = Sample::new(explained);
+    match sample.fitting(|sample| sample.inquiry(explained, inquiry, theirs)) {
         Ok(rendered) => sample.show(page, explained, &rendered),
         Err(why) => {
             let path = path.as_ref().map_or("", |path| path.get_ref());
@@ -169,13 +169,34 @@ impl Sample {
                     currency: "EUR".to_owned(),
                 }),
                 submit_by: Timestamp::from_millis(NOW_MS),
-                payload: payload(&names),
+                payload: payload(&names, None),
                 traceparent: None,
             },
             key,
             webhook_url: format!("{}/webhooks/{name}/{TOKEN}", explained.public_url.as_str()),
             names,
         }
+    }
+
+    /// A rendering with text in every field of the payload, or with an object or a list in one of them,
+    /// where the template needs that.
+    fn fitting(
+        &mut self,
+        render: impl Fn(&Self) -> Result<Rendered, String>,
+    ) -> Result<Rendered, String> {
+        let refused = match render(self) {
+            Ok(rendered) => return Ok(rendered),
+            Err(why) => why,
+        };
+        for name in self.names.clone() {
+            for within in [within_object, within_list] {
+                self.request.payload = payload(&self.names, Some((&name, within)));
+                if let Ok(rendered) = render(self) {
+                    return Ok(rendered);
+                }
+            }
+        }
+        Err(refused)
     }
 
     fn subject<'a>(
@@ -284,37 +305,48 @@ impl Sample {
     }
 }
 
-/// A payload with a word in capitals for each name that is printed.
-fn payload(names: &[String]) -> Value {
+/// How a word is put into what a field has to be.
+type Within = fn(&str) -> Value;
+
+fn within_object(word: &str) -> Value {
+    json!({ "field": word })
+}
+
+fn within_list(word: &str) -> Value {
+    json!([word])
+}
+
+/// A payload with a word in capitals for each name that is printed; one of them can be within
+/// something.
+fn payload(names: &[String], other: Option<(&str, Within)>) -> Value {
     let mut payload = Value::Object(Map::new());
     for name in names {
         let steps: Vec<&str> = name.split('.').skip(1).collect();
-        let steps = if steps.is_empty() {
-            vec!["field"]
+        let (steps, word) = if steps.is_empty() {
+            (vec!["field"], "FIELD".to_owned())
         } else {
-            steps
+            (steps, capitals(name))
         };
-        let text = if name == "payload" {
-            "FIELD".to_owned()
-        } else {
-            capitals(name)
+        let value = match other {
+            Some((one, within)) if one == name => within(&word),
+            Some(_) | None => Value::String(word),
         };
-        put(&mut payload, &steps, text);
+        put(&mut payload, &steps, value);
     }
     payload
 }
 
-/// Puts `text` where `steps` lead, unless something stands there or on the way.
-fn put(value: &mut Value, steps: &[&str], text: String) {
+/// Puts `what` where `steps` lead, unless something stands there or on the way.
+fn put(value: &mut Value, steps: &[&str], what: Value) {
     match (value, steps) {
         (Value::Object(fields), [last]) => {
-            fields.entry(*last).or_insert(Value::String(text));
+            fields.entry(*last).or_insert(what);
         }
         (Value::Object(fields), [step, deeper @ ..]) => {
             let below = fields
                 .entry(*step)
                 .or_insert_with(|| Value::Object(Map::new()));
-            put(below, deeper, text);
+            put(below, deeper, what);
         }
         _ => {}
     }

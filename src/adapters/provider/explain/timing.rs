@@ -141,8 +141,12 @@ fn gaps(time_out: Duration, whole: Duration, gaps: u32) -> String {
     format!("{}, … and {}", first.join(", "), moments[last])
 }
 
-/// A moment in seconds, with a decimal if it needs one.
+/// A moment in seconds, with a decimal if it needs one; late ones in hours.
 fn seconds(moment: Duration) -> String {
+    const LATE: Duration = Duration::from_hours(2);
+    if moment > LATE {
+        return format!("{:.1} h", moment.as_secs_f64() / 3_600.0);
+    }
     if moment.subsec_millis() == 0 {
         return format!("{} s", moment.as_secs());
     }

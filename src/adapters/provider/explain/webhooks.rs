@@ -3,6 +3,7 @@
 use super::Explained;
 use super::answers;
 use super::page::Page;
+use crate::adapters::provider::outcome::{EventMeaning, Row};
 use crate::adapters::provider::profile::{Acknowledge, Trust, Webhook, WebhookContent};
 use crate::adapters::provider::told;
 
@@ -91,9 +92,12 @@ pub(super) fn explain(page: &mut Page, explained: Explained<'_>, webhook: Option
         "Whom it speaks of: {whom}. The first line that fits decides what it says:"
     ));
     answers::rows(page, outcome);
-    page.say(
-        "Anything else tells nothing about the transaction; it is kept, and teller goes on asking.",
-    );
+    let takes_all = |row: &Row<EventMeaning>| row.at.is_none() && row.also.is_empty();
+    if !outcome.iter().any(takes_all) {
+        page.say(
+            "Anything else tells nothing about the transaction; it is kept, and teller goes on asking.",
+        );
+    }
     answers::beside(page, None, amount.as_ref());
     page.say(match event_id {
         Some(template) => format!(

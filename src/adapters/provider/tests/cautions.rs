@@ -269,6 +269,14 @@ fn amounts_that_nobody_compares_are_named() {
         &["[submit], [inquiry] and [webhook]: nothing says where the amount stands"],
     );
     cautioned(&sound_with(&[(amount, "\n")]), &["[submit]: nothing says"]);
+    let undecided = sound_with(&[
+        (amount, "\n"),
+        (
+            "word = \"done\", means = \"completed\"",
+            "word = \"done\", means = \"pending\"",
+        ),
+    ]);
+    assert_eq!(ready(&undecided).cautions(), [""; 0]);
     let without = none.replace(", \"amount\": {{ transaction.amount.value }}", "");
     assert_eq!(ready(&without).cautions(), [""; 0]);
 }

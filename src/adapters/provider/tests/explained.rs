@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::support::{REFERENCE, set_up, settings};
-use crate::adapters::provider::Secret;
+use crate::adapters::provider::{Profile, Secret};
 
 /// Set to write the text anew instead of comparing it.
 const UPDATE: &str = "UPDATE_SNAPSHOTS";
@@ -216,6 +216,41 @@ fn every_key_that_has_an_effect_shows() {
 }
 
 #[test]
+fn every_shipped_profile_can_be_explained() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("providers");
+    for entry in std::fs::read_dir(folder).expect("readable") {
+        let path = entry.expect("readable").path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let profile = Profile::parse(&text, "shipped.toml").expect("legal");
+        let mut settings = settings("https://provider.example.com");
+        // Good as any kind of key: text, hexadecimal, base64.
+        let secret = || vec![Secret::new("abcdef0123456789abcdef0123456789")];
+        settings.secrets = profile
+            .secrets()
+            .map(|(name, _)| (name.to_owned(), secret()))
+            .collect();
+        settings.settings = profile
+            .settings()
+            .map(|(name, _, default)| (name.to_owned(), default.unwrap_or("given").to_owned()))
+            .collect();
+        let name = profile.name().to_owned();
+        // A secret of another form can't be invented here.
+        let Ok(provider) = set_up(&text, settings) else {
+            continue;
+        };
+        let told = provider.explain();
+        assert!(told.contains("\nLIMITS\n"), "{name}: {told}");
+        assert!(
+            !told.contains("abcdef0123456789"),
+            "{name}: a secret is shown: {told}"
+        );
+    }
+}
+
+#[test]
 fn other_ways_are_told_too() {
     let short = |change: &[(&str, &str)]| {
         let mut text = r#"
@@ -254,6 +289,16 @@ fn other_ways_are_told_too() {
         "The provider sends none",
         "asks for no credentials",
         "a webhook that comes later still ends it",
+    ] {
+        assert!(told.contains(expected), "{expected:?}: {told}");
+    }
+    let told = short(&[(
+        "'{\"n\": {{ payload.rows | length + payload.count + 1 }}}'",
+        "'{{ {\"x\": payload.extra | default({}) | merge({\"ref\": attempt.reference}), \"to\": payload.to} }}'",
+    )]);
+    for expected in [
+        r#"{"to":"TO","x":{"field":"EXTRA","ref":"7d4f0c1e-52a8-4b0e-9f0e-3f1a0d6f9a01"}}"#,
+        "EXTRA for the app's payload.extra and TO for the app's payload.to",
     ] {
         assert!(told.contains(expected), "{expected:?}: {told}");
     }

@@ -164,6 +164,93 @@ fn parts_that_do_not_fit_together_are_refused() {
 }
 
 #[test]
+fn keys_that_do_not_go_together_are_reported_with_their_line_table_and_key() {
+    for (old, new, place, expected) in [
+        (
+            "connect_time_out = \"5s\"",
+            "connect_time_out = \"35s\"",
+            "connect_time_out = \"5s\"",
+            "[submit]: connect_time_out is a part of time_out",
+        ),
+        (
+            "inquiry_gaps = 6",
+            "inquiry_gaps = 101",
+            "inquiry_gaps = 6",
+            "[schedule]: inquiry_gaps is 100 at most",
+        ),
+        (
+            "path = \"/transaction/{{ attempt.reference }}\"",
+            "",
+            "method = \"GET\"",
+            "[inquiry]: method = \"GET\" needs path",
+        ),
+        (
+            "id = \"/id\"",
+            "item = \"/x\"\nid = \"/id\"",
+            "id = \"/id\"",
+            "[webhook]: item is a place within items",
+        ),
+        (
+            "trust = \"token\"",
+            "trust = \"signed\"",
+            "trust = \"token\"",
+            "[webhook]: trust = \"signed\" needs [webhook.signature]",
+        ),
+        (
+            "[[submit.outcome]]\nstatus = [429, 503]",
+            "[[submit.outcome]]\nat = \"/x\"\nstatus = [429, 503]",
+            "[[submit.outcome]]\nstatus = [429, 503]",
+            "[[submit.outcome]] row 4: `at` goes together",
+        ),
+    ] {
+        let said = complaint(&reference_with(old, new));
+        let expected = format!("acme.toml, line {}: {expected}", line_of(place));
+        assert!(said.starts_with(&expected), "{expected}: {said}");
+    }
+}
+
+#[test]
+fn a_value_is_named_by_its_table_and_key_however_the_table_is_written() {
+    let ghost = "[ghost]\n";
+    let table = &REFERENCE[REFERENCE.find(ghost).expect("it stands there")..];
+    let table = &table[..table.find("[schedule]").expect("it stands there")];
+    let inline = format!(
+        "ghost = {{ window = \"120\", on_absence = \"resubmit\", max_attempts = 1 }}\n{}",
+        REFERENCE.replace(table, "")
+    );
+    let said = complaint(&inline);
+    let expected = "acme.toml, line 1: [ghost] window: expected a duration such as";
+    assert!(said.starts_with(expected), "{said}");
+    for (old, new, expected) in [
+        (
+            "window = \"120s\"",
+            "window = \"120\"",
+            "[ghost] window: expected a duration",
+        ),
+        (
+            "retry = [\"15s\",",
+            "retry = [\"15\",",
+            "[schedule] retry: expected a duration",
+        ),
+        (
+            "status = 404",
+            "status = 99",
+            "[[inquiry.outcome]] row 4, status: invalid value",
+        ),
+        ("window = ", "windw = ", "[ghost]: unknown field `windw`"),
+        (
+            "name = \"reference\"",
+            "name = \"A\"",
+            "name: a provider's name has",
+        ),
+    ] {
+        let said = complaint(&reference_with(old, new));
+        let expected = format!("acme.toml, line {}: {expected}", line_of(old));
+        assert!(said.starts_with(&expected), "{expected}: {said}");
+    }
+}
+
+#[test]
 fn settings_that_do_not_fit_are_refused() {
     type Change = fn(&mut Settings);
     let base = "http://127.0.0.1:9";

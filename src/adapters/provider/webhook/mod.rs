@@ -159,7 +159,10 @@ impl Seal<'_> {
             .scheme
             .verify(&signing.keys, &self.signed, item)
             .map(|_| ())
-            .map_err(|fault| WebhookRejected::NotSigned(fault.to_string()))
+            .map_err(|fault| {
+                tracing::debug!(fault = fault.word(), "a signature doesn't hold");
+                WebhookRejected::NotSigned(fault.to_string())
+            })
     }
 }
 

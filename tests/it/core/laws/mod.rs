@@ -13,6 +13,7 @@
 //! | event | |
 //! |---|---|
 //! | `permit`, `unrenderable` | the gate grants the next attempt |
+//! | `permit at p` | so does the gate of the provider p, which stands in |
 //! | `answer [n] finding [unsent] [retry s]` | the submission's call comes back, of attempt n (the last) |
 //! | `inquiry permit [waited s]` | the gate grants an inquiry |
 //! | `report [n] finding [sent t]` | a status report about attempt n, asked for at t (the last inquiry's time) |
@@ -23,7 +24,7 @@
 //! | `hint` | an untrusted one |
 //! | `timer name` | it fires, if it is due |
 //! | `told ok`, `told badly [retry s]`, `told gone`, `told disabled`, `told held retry s`, each `[version v]` | a delivery comes back |
-//! | `act cancel`, `inquire`, `resubmit`, `resolve outcome [while_open]`, each `[seen v]` | somebody acts |
+//! | `act cancel`, `inquire`, `resubmit`, `redeliver`, `resolve outcome [while_open]`, each `[seen v]` | somebody acts |
 //! | `restart` | the process ends and another one folds the journal |
 //! | `stopping` | the process is about to stop |
 //! | `asks` | short for: the inquiry timer fires, the gate grants at once, the inquiry is out |
@@ -38,6 +39,7 @@ mod references;
 mod resending;
 mod retries;
 mod review;
+mod stand_ins;
 mod webhooks;
 
 use teller::transaction::Policy;

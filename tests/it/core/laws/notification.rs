@@ -1,8 +1,10 @@
 //! Law 6: the app is told, again and again if need be, and the payment is never touched by it.
 
-use super::super::fixture::{policy, s};
+use teller::transaction::{DeliveryRecord, Fact, Record};
+
+use super::super::fixture::{policy, resending, s};
 use super::super::life::Life;
-use super::{check, check_with, play};
+use super::{begin, check, check_with, play};
 
 #[test]
 fn an_outcome_is_told_until_it_is_acknowledged() {
@@ -155,5 +157,91 @@ fn where_nobody_is_told_an_outcome_closes_the_transaction() {
     check_with(
         |policy| policy.notify = None,
         "2  answer completed => completed, closed, no tells, no notify",
+    );
+}
+
+#[test]
+fn an_address_that_is_disabled_is_given_up_with_its_own_words() {
+    let life = play(
+        begin(policy()),
+        "2   answer completed  => completed, notify at 2
+         2   timer notify      => completed, notify
+         3   told disabled     => completed, telling given up, closed",
+    );
+    let last = life.records.last().expect("it was told");
+    let Fact::Notified { delivery, .. } = &last.fact else {
+        panic!("{last:?}")
+    };
+    let why = "the app's endpoint is disabled".to_owned();
+    assert_eq!(*delivery, DeliveryRecord::GivenUp { why });
+}
+
+#[test]
+fn the_delivery_log_says_how_the_app_answered_and_how_long_it_took() {
+    let life = play(
+        begin(policy()),
+        "2   answer completed  => completed
+         2   timer notify      => completed
+         3   told badly        => completed, telling failed
+         8   timer notify      => completed
+         9   told ok           => completed, closed",
+    );
+    let log: Vec<_> = life
+        .records
+        .iter()
+        .filter_map(|record| match &record.fact {
+            Fact::Notified {
+                status, took_ms, ..
+            } => Some((*status, *took_ms)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(log, [(Some(503), None), (Some(204), Some(40))]);
+    let written = r#"{"v":1,"version":4,"at":"2026-11-02T12:00:09.000Z","to":{"name":"completed"},
+        "type":"notified","told_version":3,"delivery":"acknowledged"}"#;
+    let record: Record = serde_json::from_str(written).expect("a record of an older release");
+    assert!(matches!(
+        record.fact,
+        Fact::Notified {
+            status: None,
+            took_ms: None,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_person_can_have_the_app_told_again_whatever_became_of_the_last_time() {
+    check(
+        "1   act redeliver      => refused: nothing to tell
+         2   answer completed   => completed, notify at 2
+         2   timer notify       => completed, notify
+         2   act redeliver      => refused: being told
+         3   told gone          => completed, telling given up, closed
+         4   act redeliver      => completed, record acted, notify at 4, no tells, no closed
+         4   timer notify       => completed, notify
+         5   told badly         => completed, telling failed, notify at 10
+         6   act redeliver      => completed, notify at 6
+         7   restart            => completed, notify at 7
+         7   timer notify       => completed, notify
+         8   told ok            => completed, telling acknowledged, closed
+         9   act redeliver seen 3 => refused: version mismatch
+         9   act redeliver      => completed, notify at 9
+         9   timer notify       => completed
+         9   told ok            => completed, closed",
+    );
+}
+
+#[test]
+fn telling_again_is_no_act_on_the_payment() {
+    let mut resends = resending(policy(), s(3_600));
+    resends.notify.as_mut().expect("it tells").tells_review = true;
+    resends.review_after = s(60);
+    play(
+        begin(resends),
+        "30  answer unclear    => unknown 1
+         90  timer review      => in review, tells
+         91  act redeliver     => in review, notify at 91
+         690 asks              => in review, resend 1",
     );
 }
