@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use super::page::{Names, quoted};
 
 /// A word that no table, template or scheme has, or has anything like.
-pub const UNKNOWN: &str = "zzz";
+pub(super) const UNKNOWN: &str = "zzz";
 
 /// Reads a document and says what is wrong with it.
-pub type Reader<'a> = &'a dyn Fn(&str) -> String;
+pub(super) type Reader<'a> = &'a dyn Fn(&str) -> String;
 
 /// The keys of each table, and the words of each key that takes only some.
 #[derive(Default)]
-pub struct Language {
-    pub keys: BTreeMap<String, Names>,
-    pub words: BTreeMap<(String, String), Names>,
+pub(super) struct Language {
+    pub(super) keys: BTreeMap<String, Names>,
+    pub(super) words: BTreeMap<(String, String), Names>,
 }
 
 /// A way into a document.
@@ -29,7 +29,7 @@ enum Step {
 
 impl Language {
     /// Finds out by asking.
-    pub fn of(read: Reader<'_>) -> Self {
+    pub(super) fn of(read: Reader<'_>) -> Self {
         let mut language = Self::default();
         language.explore(read, &[]);
         language
@@ -59,7 +59,7 @@ impl Language {
 }
 
 /// What stands in backticks after `start`, suggestions aside.
-pub fn expected(said: &str, start: &str) -> Option<Names> {
+pub(super) fn expected(said: &str, start: &str) -> Option<Names> {
     let (_, listed) = said.split_once(start)?;
     let listed = listed.split("; did you mean").next().unwrap_or_default();
     Some(quoted(listed).into_iter().collect())

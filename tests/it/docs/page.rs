@@ -3,21 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A set of names.
-pub type Names = BTreeSet<String>;
+pub(super) type Names = BTreeSet<String>;
+
+/// A row by its columns.
+pub(super) type Row = BTreeMap<String, String>;
 
 /// One table, and the heading that it stands under.
-pub struct Table {
+pub(super) struct Table {
     heading: String,
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 /// The tables of a page.
-pub struct Page(Vec<Table>);
+pub(super) struct Page(Vec<Table>);
 
 impl Page {
     /// Reads the page, a file of the project, or the part of it from the heading `from` on to `to`.
-    pub fn read(path: &str, from: Option<&str>, to: Option<&str>) -> Self {
+    pub(super) fn read(path: &str, from: Option<&str>, to: Option<&str>) -> Self {
         let whole = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         let text = std::fs::read_to_string(whole).expect("the page is there");
         let text = from.map_or(text.as_str(), |from| {
@@ -61,20 +64,20 @@ impl Page {
     }
 
     /// The tables whose first column is called so.
-    pub fn tables(&self, first: &str) -> Vec<&Table> {
+    pub(super) fn tables(&self, first: &str) -> Vec<&Table> {
         let all = self.0.iter();
         all.filter(|table| table.columns[0] == first).collect()
     }
 
     /// The one of them under this heading.
-    pub fn table(&self, first: &str, heading: &str) -> &Table {
+    pub(super) fn table(&self, first: &str, heading: &str) -> &Table {
         let mut found = self.tables(first).into_iter();
         let table = found.find(|table| table.heading == heading);
         table.unwrap_or_else(|| panic!("no table of {first} under {heading:?}"))
     }
 
     /// The rows of every table of keys, under each table of the language that its heading names.
-    pub fn keys(&self) -> BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>> {
+    pub(super) fn keys(&self) -> BTreeMap<String, BTreeMap<String, Row>> {
         let mut keys: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
         for table in self.tables("key") {
             let named = quoted(&table.heading);
@@ -93,12 +96,12 @@ impl Page {
 
 impl Table {
     /// Its columns after the first, as they are written.
-    pub fn columns(&self) -> &[String] {
+    pub(super) fn columns(&self) -> &[String] {
         &self.columns[1..]
     }
 
     /// Each row by its columns.
-    pub fn rows(&self) -> impl Iterator<Item = BTreeMap<String, String>> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row> {
         self.rows.iter().map(|row| {
             assert_eq!(row.len(), self.columns.len(), "{}: {row:?}", self.heading);
             self.columns
@@ -110,13 +113,13 @@ impl Table {
     }
 
     /// What stands in the first column, without its quotes.
-    pub fn names(&self) -> Names {
+    pub(super) fn names(&self) -> Names {
         self.rows.iter().map(|row| only(&row[0])).collect()
     }
 
     /// The names of the first column that have something in this one.
-    pub fn marked(&self, column: &str, mark: impl Fn(&str) -> bool) -> Names {
-        let marked = |row: &BTreeMap<String, String>| mark(&row[column]);
+    pub(super) fn marked(&self, column: &str, mark: impl Fn(&str) -> bool) -> Names {
+        let marked = |row: &Row| mark(&row[column]);
         let rows = self.rows().filter(marked);
         rows.map(|row| only(&row[&self.columns[0]])).collect()
     }
@@ -132,7 +135,7 @@ fn cells(line: &str) -> Vec<String> {
 }
 
 /// Everything that stands in backticks.
-pub fn quoted(text: &str) -> Vec<String> {
+pub(super) fn quoted(text: &str) -> Vec<String> {
     text.split('`')
         .skip(1)
         .step_by(2)
@@ -141,7 +144,7 @@ pub fn quoted(text: &str) -> Vec<String> {
 }
 
 /// The one thing that stands in backticks.
-pub fn only(text: &str) -> String {
+pub(super) fn only(text: &str) -> String {
     let [one] = quoted(text)
         .try_into()
         .unwrap_or_else(|_| panic!("one word in backticks: {text}"));
