@@ -141,7 +141,7 @@ fn ticked(cell: &str) -> bool {
 }
 
 /// The complaint about a webhook's signature.
-fn about_signature(signature: Value) -> String {
+fn about_signature(signature: &Value) -> String {
     let webhook = json!({"trust": "signed", "secret": "name", "id": "/x", "signature": signature, "outcome": [{"means": "ignored"}]});
     complaint(&profile(&[("webhook", webhook)]))
 }
@@ -155,7 +155,7 @@ fn every_key_of_a_signature_is_told_for_the_kinds_that_have_it() {
     let kinds = quoted(&rows["kind"]["type"]);
     for kind in &kinds {
         // None has both of them, so that one at least is out of place.
-        let said = ["query", "label"].map(|key| about_signature(json!({"kind": kind, key: "x"})));
+        let said = ["query", "label"].map(|key| about_signature(&json!({"kind": kind, key: "x"})));
         let mut listed = said.iter().filter_map(|said| expected(said, "which has "));
         let mut keys = listed.next().unwrap_or_else(|| panic!("{kind}: {said:?}"));
         keys.insert("kind".to_owned());
@@ -168,7 +168,7 @@ fn every_key_of_a_signature_is_told_for_the_kinds_that_have_it() {
     let page = reference();
     let algorithms = page.table("`algorithm`", "Algorithms");
     for kind in ["hmac", "rfc9421"] {
-        let said = about_signature(json!({"kind": kind}));
+        let said = about_signature(&json!({"kind": kind}));
         let words = expected(&said, "needs `algorithm`: ").expect("a list");
         assert_eq!(
             algorithms.marked(&format!("`{kind}`"), ticked),
@@ -183,14 +183,15 @@ fn everything_that_can_be_signed_is_told() {
     let page = reference();
     let hmac = |signed: &str| {
         about_signature(
-            json!({"kind": "hmac", "algorithm": "sha256", "encoding": "hex", "header": "x", "signed": signed}),
+            &json!({"kind": "hmac", "algorithm": "sha256", "encoding": "hex", "header": "x", "signed": signed}),
         )
     };
     let placeholders = expected(&hmac("{zzz}"), "there is no placeholder {zzz}; there are ");
     let table = page.table("placeholder", "Placeholders of `signed`");
     assert_eq!(Some(table.names()), placeholders);
-    let said =
-        about_signature(json!({"kind": "rfc9421", "algorithm": "ed25519", "components": ["@zzz"]}));
+    let said = about_signature(
+        &json!({"kind": "rfc9421", "algorithm": "ed25519", "components": ["@zzz"]}),
+    );
     let derived = expected(&said, "there are ").expect("a list");
     let told: Names = quoted(&page.keys()["[webhook.signature]"]["components"]["meaning"])
         .into_iter()

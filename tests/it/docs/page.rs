@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A set of names.
 pub(super) type Names = BTreeSet<String>;
 
+/// A row by its columns.
+pub(super) type Row = BTreeMap<String, String>;
+
 /// One table, and the heading that it stands under.
 pub(super) struct Table {
     heading: String,
@@ -74,7 +77,7 @@ impl Page {
     }
 
     /// The rows of every table of keys, under each table of the language that its heading names.
-    pub(super) fn keys(&self) -> BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>> {
+    pub(super) fn keys(&self) -> BTreeMap<String, BTreeMap<String, Row>> {
         let mut keys: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
         for table in self.tables("key") {
             let named = quoted(&table.heading);
@@ -98,7 +101,7 @@ impl Table {
     }
 
     /// Each row by its columns.
-    pub(super) fn rows(&self) -> impl Iterator<Item = BTreeMap<String, String>> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row> {
         self.rows.iter().map(|row| {
             assert_eq!(row.len(), self.columns.len(), "{}: {row:?}", self.heading);
             self.columns
@@ -116,7 +119,7 @@ impl Table {
 
     /// The names of the first column that have something in this one.
     pub(super) fn marked(&self, column: &str, mark: impl Fn(&str) -> bool) -> Names {
-        let marked = |row: &BTreeMap<String, String>| mark(&row[column]);
+        let marked = |row: &Row| mark(&row[column]);
         let rows = self.rows().filter(marked);
         rows.map(|row| only(&row[&self.columns[0]])).collect()
     }
