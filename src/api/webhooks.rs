@@ -178,7 +178,7 @@ impl Arrival<'_> {
                 .journal
                 .release(self.provider, &event_id)
                 .await
-                .map_err(unavailable)?;
+                .map_err(|error| unavailable(&error))?;
         }
         Ok(())
     }
@@ -256,7 +256,10 @@ impl Arrival<'_> {
             "webhook for something not known yet, kept"
         );
         let journal = &self.doors.house.journal;
-        journal.keep(kept).await.map_err(unavailable)
+        journal
+            .keep(kept)
+            .await
+            .map_err(|error| unavailable(&error))
     }
 
     /// A hint costs no commit, and a look-up only within the hints' share of the inquiry budget. One
@@ -291,6 +294,6 @@ impl Arrival<'_> {
     }
 }
 
-fn unavailable(error: AppendError) -> Problem {
+fn unavailable(error: &AppendError) -> Problem {
     Problem::unavailable(error.to_string())
 }

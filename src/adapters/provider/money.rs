@@ -163,7 +163,7 @@ mod tests {
         assert!(major(-1, "EUR").is_err());
     }
 
-    fn find(units: &str, value: Value, currency: Value) -> Option<ReportedAmount> {
+    fn find(units: &str, value: &Value, currency: &Value) -> Option<ReportedAmount> {
         let place: AmountPlace =
             toml::from_str(&format!("value = '/v'\ncurrency = '/c'\nunits = '{units}'"))
                 .expect("legal");
@@ -183,7 +183,7 @@ mod tests {
             ("major", json!("1.25"), "KWD", 1250),
             ("major", json!("0.29"), "EUR", 29),
         ] {
-            let amount = find(units, value.clone(), json!(currency));
+            let amount = find(units, &value, &json!(currency));
             let expected = ReportedAmount::Read(Amount {
                 value: expected,
                 currency: currency.to_ascii_uppercase(),
@@ -209,10 +209,10 @@ mod tests {
             ("minor", json!(1), json!(null)),
             ("minor", json!({}), json!("EUR")),
         ] {
-            let read = find(units, value.clone(), currency.clone());
+            let read = find(units, &value, &currency);
             let unreadable = matches!(read, Some(ReportedAmount::Unreadable { .. }));
             assert!(unreadable, "{value} {currency}: {read:?}");
         }
-        assert_eq!(find("minor", json!(null), json!("EUR")), None);
+        assert_eq!(find("minor", &json!(null), &json!("EUR")), None);
     }
 }

@@ -125,7 +125,7 @@ fn hostile(dice: &mut Dice, ids: &[String], replayed: &[Vec<u8>]) -> Hostile {
         }
         9 => {
             one.kind = "deep nesting";
-            let depth = 100 + usize::try_from(dice.throw(50_000)).expect("a depth");
+            let depth = 100 + usize::try_from(dice.throw(40_000)).expect("a depth");
             let open = if dice.throw(2) == 0 { "[" } else { "{\"id\":" };
             one.body = open.repeat(depth).into_bytes();
             one.signatures = vec![sign(&one.body)];

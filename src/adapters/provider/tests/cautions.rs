@@ -127,13 +127,20 @@ fn a_signature_that_leaves_something_unprotected_is_named() {
         &shared,
         &["[webhook.signature]: ", "shared token", "trust = \"hint\""],
     );
-    let partial = signed(
-        r#"{ kind = "hmac", algorithm = "sha256", encoding = "hex", header = "x-sign", signed = "{at:/ref}" }"#,
-    );
+    let over = |places: &str| {
+        signed(&format!(
+            r#"{{ kind = "hmac", algorithm = "sha256", encoding = "hex", header = "x-sign", signed = "{places}" }}"#
+        ))
+    };
     cautioned(
-        &partial,
-        &["[webhook.signature]: ", "covers only `{at:/ref}`"],
+        &over("{at:/ref}:{at:/amount}"),
+        &[
+            "[webhook.signature]: ",
+            "/currency and /s is read but not signed",
+        ],
     );
+    let all = over("{at:/ref}:{at:/amount}:{at:/currency}:{at:/s}");
+    assert_eq!(ready(&all).cautions(), [""; 0]);
     assert_eq!(ready(&signed("{ kind = \"stripe\" }")).cautions(), [""; 0]);
 }
 

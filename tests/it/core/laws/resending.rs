@@ -174,9 +174,33 @@ fn a_call_that_is_lost_is_followed_by_another() {
 }
 
 #[test]
+fn while_the_repetition_may_be_what_is_executed_it_is_not_sent_after_submit_by() {
+    let mut policy = resending(policy(), s(10_000));
+    policy.submit_within = s(100);
+    play(
+        begin(policy.clone()),
+        "30   answer unclear     => unknown 1, inquire at 45
+         45   asks               => unknown 1, resend 1
+         46   resent unclear     => unknown 1, inquire at 76
+         76   asks               => unknown 1, resend 1
+         77   resent unclear     => unknown 1, inquire at 137
+         137  timer inquire      => unknown 1, no ask to inquire",
+    );
+    // What the provider has can't be executed anew.
+    play(
+        begin(policy),
+        "5    answer pending     => pending 1
+         10   asks               => pending 1, resend 1
+         10   resent pending     => pending 1, inquire at 15
+         130  asks               => pending 1, resend 1",
+    );
+}
+
+#[test]
 fn it_is_sent_again_up_to_a_bound_and_no_more() {
     let mut policy = resending(policy(), s(1_000_000));
     policy.review_after = s(1_000_000);
+    policy.submit_within = s(1_000_000);
     let mut life = play(begin(policy), "30 answer unclear => unknown 1");
     for _ in 0..2 * MAX_RESENDS {
         let due = life.transaction.volatile.timers.due(Timer::Inquire);
