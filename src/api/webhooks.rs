@@ -26,9 +26,6 @@ pub(super) async fn receive(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let name = request.match_info().get("provider").unwrap_or_default();
-    if doors.retired.contains(name) {
-        return Err(Problem::retired_provider(name));
-    }
     let provider = doors
         .house
         .providers
