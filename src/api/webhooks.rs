@@ -146,29 +146,33 @@ impl Arrival<'_> {
         event_id: String,
         report: Report,
     ) -> Result<(), Problem> {
-        let (found, attempt) = match &subject {
+        let (named, attempt) = match &subject {
             Subject::Attempt { key, attempt } => (Some(key.clone()), Some(*attempt)),
             Subject::Ours { id, attempt } => (self.owner(*id).await?, *attempt),
             Subject::Theirs { .. } => (None, None),
         };
-        let found = match (found, &report.provider_reference) {
-            (Some(key), _) => Some(key),
-            (None, Some(reference)) => self.referred(reference).await?,
-            (None, None) => None,
-        };
-        if let Some(key) = found
+        if let Some(key) = named
             && self.deliver(key, attempt, &event_id, &report).await?
         {
             return Ok(());
         }
         let reference = report.provider_reference.clone();
+        // Whoever is found by the provider's id is not whom our own reference named, so the attempt that
+        // it names is none of theirs: that follows from the provider's id, too.
+        if let Some(reference) = &reference
+            && let Some(key) = self.referred(reference).await?
+            && self.deliver(key, None, &event_id, &report).await?
+        {
+            return Ok(());
+        }
+        let attempt = attempt.filter(|_| reference.is_none());
         self.keep(attempt, &event_id, &report).await?;
         // It may have become known while this was being kept.
         let Some(reference) = reference else {
             return Ok(());
         };
         if let Some(key) = self.referred(&reference).await?
-            && self.deliver(key, attempt, &event_id, &report).await?
+            && self.deliver(key, None, &event_id, &report).await?
         {
             self.doors
                 .house

@@ -130,6 +130,20 @@ impl Transaction {
         Ok(named.or(Some(last)))
     }
 
+    /// The one attempt that `provider` knows under `reference`. What it says of that reference is about that
+    /// attempt: taken for the present one, the refusal of an earlier attempt would end a transaction whose
+    /// money may still move.
+    #[must_use]
+    pub fn known_as(&self, provider: &str, reference: &str) -> Option<u32> {
+        let mut named = (1..=self.attempt_no())
+            .zip(&self.attempts)
+            .filter(|(_, attempt)| attempt.provider_reference.as_deref() == Some(reference))
+            .map(|(number, _)| number)
+            .filter(|number| self.provider_of(*number) == provider);
+        let one = named.next();
+        one.filter(|_| named.next().is_none())
+    }
+
     /// Whether `reference` is none of this transaction's, for sure: every attempt that went to `provider`
     /// has one, and it is another. What a webhook says of it is about something else, whatever our own
     /// reference in it, which not every provider signs.

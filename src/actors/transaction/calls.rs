@@ -13,7 +13,7 @@ use crate::actors::messages::{Accepted, Acted, Call, Found, Reply, Until, Webhoo
 use crate::actors::router::Place;
 use crate::actors::status::{ActorStatus, Residence};
 use crate::ports::{AppendError, Expect};
-use crate::transaction::{Acceptance, Errand, Event, Finding, Ignored, Transaction, accept};
+use crate::transaction::{Acceptance, Errand, Event, Finding, Ignored, Report, Transaction, accept};
 
 impl TransactionActor {
     pub(super) fn answer(&mut self, call: Call, place: Option<Place>, ctx: &mut Context<Self>) {
@@ -38,15 +38,13 @@ impl TransactionActor {
                 report,
                 reply,
             } => {
-                let attributed = self
-                    .seat
-                    .as_ref()
-                    .filter(|seat| {
-                        let reference = report.provider_reference.as_deref();
-                        !reference.is_some_and(|one| seat.is_foreign(&provider, one))
-                    })
-                    .and_then(|seat| seat.attributed(&provider, attempt).ok());
-                let Some(attempt) = attributed else {
+                if self.provider().is_none() {
+                    // Nothing can be decided, so nothing would be durable.
+                    let why = "the provider of this transaction is not configured".to_owned();
+                    let _ = reply.send(WebhookTaken::Unavailable(why));
+                    return;
+                }
+                let Some(attempt) = self.attribute(&provider, attempt, &report) else {
                     let _ = reply.send(WebhookTaken::Unknown);
                     return;
                 };
@@ -86,6 +84,23 @@ impl TransactionActor {
             }),
             Call::Crash => panic!("crashed on purpose"),
         }
+    }
+
+    /// The attempt that a webhook of `provider` speaks of, or that it names none; `None` if it is about
+    /// something else.
+    pub(super) fn attribute(
+        &self,
+        provider: &str,
+        named: Option<u32>,
+        report: &Report,
+    ) -> Option<Option<u32>> {
+        let seat = self.seat.as_ref()?;
+        let reference = report.provider_reference.as_deref();
+        if reference.is_some_and(|reference| seat.is_foreign(provider, reference)) {
+            return None;
+        }
+        let known = reference.and_then(|reference| seat.known_as(provider, reference));
+        seat.attributed(provider, named.or(known)).ok()
     }
 
     /// The first message: the acceptance, together with the first attempt if the gate lets it go at

@@ -57,9 +57,9 @@ impl Handler<TakeNext> for TransactionActor {
         let Some(kept) = self.claimed.pop_front() else {
             return;
         };
-        let seat = self.seat.as_ref();
-        let Some(Ok(attempt)) = seat.map(|seat| seat.attributed(&kept.provider, kept.attempt))
-        else {
+        let configured = self.provider().is_some();
+        let attempt = self.attribute(&kept.provider, kept.attempt, &kept.report);
+        let Some(attempt) = attempt.filter(|_| configured) else {
             // It stays in the inbox, for a person.
             return ctx.notify(TakeNext);
         };

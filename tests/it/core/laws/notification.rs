@@ -46,15 +46,6 @@ fn gone_means_gone() {
 }
 
 #[test]
-fn a_disabled_endpoint_is_given_up_visibly() {
-    check(
-        "2    answer completed  => completed
-         2    timer notify      => completed, notify
-         3    told disabled     => completed, telling given up, closed, no notify",
-    );
-}
-
-#[test]
 fn a_delivery_that_was_held_back_takes_none_from_the_schedule() {
     // The schedule has three; held back far more often, all three still go out.
     check(
@@ -166,7 +157,7 @@ fn an_address_that_is_disabled_is_given_up_with_its_own_words() {
         begin(policy()),
         "2   answer completed  => completed, notify at 2
          2   timer notify      => completed, notify
-         3   told disabled     => completed, telling given up, closed",
+         3   told disabled     => completed, telling given up, closed, no notify",
     );
     let last = life.records.last().expect("it was told");
     let Fact::Notified { delivery, .. } = &last.fact else {

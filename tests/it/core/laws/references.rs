@@ -1,7 +1,8 @@
 //! The references that providers give: learned from whoever brings them first, and what waits under
 //! them is claimed.
 
-use super::check;
+use super::super::fixture::policy;
+use super::{begin, check, play};
 
 #[test]
 fn an_answer_a_report_and_a_webhook_teach_it_and_the_inbox_is_claimed_once() {
@@ -68,5 +69,32 @@ fn after_a_restart_an_open_transaction_claims_again_because_the_claim_may_not_ha
     check(
         "30   answer unclear         => unknown 1
          31   restart                => unknown 1, no claim inbox",
+    );
+}
+
+#[test]
+fn what_is_said_of_a_reference_is_about_the_attempt_that_has_it() {
+    let life = play(
+        begin(policy()),
+        "30   answer unclear ref p1  => unknown 1, ref p1
+         121  asks                   => unknown 1
+         121  report not_found       => backing off 1
+         121  permit                 => submitting 2
+         123  answer pending ref p2  => pending 2",
+    );
+    let provider = life.transaction.provider().to_owned();
+    let known = |reference| life.transaction.known_as(&provider, reference);
+    assert_eq!(
+        (known("p1"), known("p2"), known("p3")),
+        (Some(1), Some(2), None)
+    );
+    assert_eq!(life.transaction.known_as("another", "p1"), None);
+    assert!(life.transaction.is_foreign(&provider, "p3"));
+    assert!(!life.transaction.is_foreign(&provider, "p1"));
+    // A late refusal of the first leaves the second, whose money may still move, as it is.
+    play(
+        life,
+        "124  webhook 1 declined => pending 2
+         130  webhook 2 completed => completed, by webhook",
     );
 }
