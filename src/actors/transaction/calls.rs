@@ -13,7 +13,9 @@ use crate::actors::messages::{Accepted, Acted, Call, Found, Reply, Until, Webhoo
 use crate::actors::router::Place;
 use crate::actors::status::{ActorStatus, Residence};
 use crate::ports::{AppendError, Expect};
-use crate::transaction::{Acceptance, Errand, Event, Finding, Ignored, Report, Transaction, accept};
+use crate::transaction::{
+    Acceptance, Errand, Event, Finding, Ignored, Report, Transaction, accept,
+};
 
 impl TransactionActor {
     pub(super) fn answer(&mut self, call: Call, place: Option<Place>, ctx: &mut Context<Self>) {

@@ -4,6 +4,9 @@
 use mock_provider::ledger::WebhookSent;
 use serde_json::{Value, json};
 
+use teller::actors::messages::WebhookTaken;
+use teller::transaction::{Finding, Report};
+
 use crate::support::{Rig, eventually, new_id};
 
 /// Waits until so many webhooks of it were answered, and hands them out.
@@ -204,4 +207,35 @@ async fn a_forged_webhook_is_answered_and_not_believed() {
             "{history:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_first_attempt_under_its_own_id_does_not_end_the_second() {
+    let rig = Rig::start().await;
+    let id = new_id();
+    let script = json!([
+        {"answer": "error_500", "answer_after_ms": 1, "executed": false},
+        {"answer": "ok", "answer_after_ms": 25_000, "status": "completed", "webhook": "none"},
+    ]);
+    rig.client.paid(&id, script).await;
+    rig.client.wait_until_state(&id, "unknown").await;
+    let tell = async |attempt, event: &str, finding| {
+        let report = Report {
+            provider_reference: Some("p1".to_owned()),
+            ..Report::bare(finding)
+        };
+        let router = &rig.teller().house.router;
+        let event = Some(event.to_owned());
+        let taken = router.webhook(Rig::key(&id), "reference", attempt, event, report);
+        assert_eq!(taken.await.expect("answered"), WebhookTaken::Yes);
+    };
+    let why = "a word that nobody listed".to_owned();
+    tell(Some(1), "e1", Finding::Unclear { why }).await;
+    eventually("the second attempt is out", || async {
+        (rig.client.read(&id).await["attempts"] == 2).then_some(())
+    })
+    .await;
+    tell(None, "e2", Finding::Declined).await;
+    let view = rig.audit(&id).await;
+    assert_eq!(view["status"], "completed", "{view}");
 }
