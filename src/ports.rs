@@ -7,8 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::transaction::{Attempt, Intent, Key, Mono, Policy, Report, Request, TransactionId};
 
+pub use self::council::{Assembly, Council, Lease, NodeCard};
 pub use self::journal::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
     JournalHealth, Kept, ListQuery, OpenPage, Page, Summary,
@@ -18,8 +21,14 @@ pub use self::notifier::{
     Endpoints, Notification, Notifier,
 };
 
+pub use self::ownership::{Alone, Owner, Ownership, Tenants, Tenure};
+pub use self::shared::{Letter, Posted, Shared};
+
+mod council;
 mod journal;
 mod notifier;
+mod ownership;
+mod shared;
 
 /// A future that can cross threads.
 pub type Promise<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -163,7 +172,8 @@ pub enum WebhookEvent {
 }
 
 /// Whom a webhook speaks of.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// An attempt that teller itself has named, by a token that only it can make.
     Attempt {

@@ -225,6 +225,7 @@ fn archived() -> Append {
     Append {
         key,
         expect: Expect::Absent,
+        tenure: None,
         records: decision.records,
         summary,
     }

@@ -24,6 +24,9 @@ pub(super) async fn ready(doors: web::Data<Doors>) -> Result<HttpResponse, Probl
         JournalHealth::Lagging(records) => Err(Problem::not_ready(&format!(
             "the archive is {records} records behind the journal"
         ))),
+        JournalHealth::Unreachable(why) => Err(Problem::not_ready(&format!(
+            "the journal can't be reached: {why}"
+        ))),
         JournalHealth::Failed(why) => {
             Err(Problem::not_ready(&format!("the journal failed: {why}")))
         }

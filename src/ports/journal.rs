@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Promise;
+use super::{Promise, Tenure};
 use crate::transaction::{
     Key, Record, Report, State, Status, Timestamp, Transaction, TransactionId,
 };
@@ -16,8 +16,14 @@ pub trait Journal: Send + Sync {
     /// The whole history of a transaction; `None` if there is none.
     fn load(&self, key: &Key) -> Promise<Result<Option<Vec<Record>>, JournalError>>;
 
-    /// The open transactions, for recovery: ordered by an opaque position, starting after `after`.
-    fn open(&self, after: u64, limit: usize) -> Promise<Result<OpenPage, JournalError>>;
+    /// The open transactions of one partition, or of all, for recovery: ordered by an opaque position,
+    /// starting after `after`.
+    fn open(
+        &self,
+        partition: Option<u32>,
+        after: u64,
+        limit: usize,
+    ) -> Promise<Result<OpenPage, JournalError>>;
 
     /// What people ask. As of [`Page::as_of`], which may lie a moment back.
     fn list(&self, query: ListQuery) -> Promise<Result<Page, JournalError>>;
@@ -85,6 +91,9 @@ pub struct Append {
     pub key: Key,
     /// What must be true of the journal for it to be written.
     pub expect: Expect,
+    /// By what right it is written. `None` is for whoever takes a transaction in without owning its
+    /// partition, together with [`Expect::Absent`] only. A journal of one node does not look at it.
+    pub tenure: Option<Tenure>,
     /// In order; their versions follow on each other.
     pub records: Vec<Record>,
     /// The transaction after them, for lists and for recovery.
@@ -127,6 +136,13 @@ pub enum AppendError {
     /// The last record has another version.
     #[error("the journal's last record of this transaction is not the expected one")]
     VersionConflict,
+    /// Nothing was written: the partition has another owner by now, or none.
+    #[error("another node owns this transaction's partition by now")]
+    Fenced,
+    /// It may have been written, or not, and is not confirmed. The same append may be repeated until
+    /// it is: what was written already is confirmed, not written twice.
+    #[error("the journal has not confirmed it: {0}")]
+    Unconfirmed(String),
     /// Nothing was written: a bound is reached, or the thing itself is over one. What is there stays.
     #[error("the journal has no room for it: {0}")]
     Full(String),
@@ -147,6 +163,8 @@ pub enum JournalHealth {
     Serving,
     /// Not now: the queryable store has fallen behind by this many records.
     Lagging(u64),
+    /// Not now: the store can't be reached, or takes no writes. It is tried again.
+    Unreachable(String),
     /// Never again in this process: an error at a commit, whose effect nobody knows.
     Failed(String),
 }
@@ -225,6 +243,17 @@ pub struct OpenPage {
     pub rows: Vec<(Key, Option<Timestamp>)>,
     /// Where the next page starts; `None` after the last.
     pub next: Option<u64>,
+}
+
+impl OpenPage {
+    /// Without the rows of other partitions; where the next page starts stays.
+    #[must_use]
+    pub fn only(mut self, partition: Option<u32>) -> Self {
+        if let Some(partition) = partition {
+            self.rows.retain(|(key, _)| key.partition() == partition);
+        }
+        self
+    }
 }
 
 /// What a list should show.

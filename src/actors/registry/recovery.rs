@@ -20,7 +20,7 @@ impl Registry {
     }
 
     fn recover_after(&mut self, position: u64, ctx: &mut Context<Self>) {
-        let page = self.house.journal.open(position, PAGE_ROWS);
+        let page = self.house.journal.open(None, position, PAGE_ROWS);
         ctx.spawn(
             page.into_actor(self)
                 .map(move |page, registry, ctx| match page {

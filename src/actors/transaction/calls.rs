@@ -174,6 +174,10 @@ impl TransactionActor {
                     let _ = reply.send(Accepted::Unavailable(error.to_string()));
                     ctx.stop();
                 }
+                Err(AppendError::Fenced | AppendError::Unconfirmed(_)) => {
+                    let _ = reply.send(Accepted::Unavailable("fenced".to_owned()));
+                    ctx.stop();
+                }
                 Err(AppendError::Unavailable(why)) => {
                     let _ = reply.send(Accepted::Unavailable(why));
                     ctx.stop();

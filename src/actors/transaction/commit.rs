@@ -81,6 +81,7 @@ impl TransactionActor {
         Append {
             key: self.key.clone(),
             expect,
+            tenure: None,
             records: decision.records.clone(),
             summary: Summary::of(&decision.next, self.house.clock.now()),
         }
@@ -143,7 +144,7 @@ async fn persist(house: &House, append: Append) -> Result<Committed, AppendError
         match house.journal.append(append.clone()).await {
             Err(AppendError::Unavailable(why)) => match house.journal.health() {
                 JournalHealth::Failed(_) => return Err(AppendError::Unavailable(why)),
-                JournalHealth::Serving | JournalHealth::Lagging(_) => {
+                JournalHealth::Serving | JournalHealth::Lagging(_) | JournalHealth::Unreachable(_) => {
                     tokio::time::sleep(FULL_JOURNAL_PAUSE).await
                 }
             },

@@ -217,8 +217,14 @@ impl Journal for MemoryJournal {
         Box::pin(ready(Ok(records)))
     }
 
-    fn open(&self, after: u64, limit: usize) -> Promise<Result<OpenPage, JournalError>> {
-        Box::pin(ready(Ok(self.locked().open(after, limit))))
+    fn open(
+        &self,
+        partition: Option<u32>,
+        after: u64,
+        limit: usize,
+    ) -> Promise<Result<OpenPage, JournalError>> {
+        let page = self.locked().open(after, limit);
+        Box::pin(ready(Ok(page.only(partition))))
     }
 
     fn list(&self, query: ListQuery) -> Promise<Result<Page, JournalError>> {
@@ -364,7 +370,7 @@ mod tests {
         let ids = first.rows.iter().chain(&second.rows).map(|row| row.key.id);
         assert!(ids.eq([5, 4, 2, 1].map(|n| key("shop", n).id)));
 
-        let open = journal.open(0, 10).await.expect("readable");
+        let open = journal.open(None, 0, 10).await.expect("readable");
         assert_eq!(open.rows.len(), 4, "number 4 is completed");
         assert_eq!(open.next, None);
     }

@@ -107,6 +107,7 @@ impl Life {
         Append {
             key: self.transaction.key.clone(),
             expect,
+            tenure: None,
             records: decision.records,
             summary: Summary::of(&self.transaction, now(second)),
         }

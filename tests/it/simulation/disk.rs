@@ -32,7 +32,7 @@ impl Disk {
 
     /// How many transactions are open, as far as `limit`.
     pub(crate) fn open_up_to(&self, limit: usize) -> usize {
-        let page = self.journal.open(0, limit).now_or_never();
+        let page = self.journal.open(None, 0, limit).now_or_never();
         page.expect("memory answers at once")
             .expect("memory can be read")
             .rows
@@ -88,8 +88,13 @@ impl Journal for Disk {
         self.journal.load(key)
     }
 
-    fn open(&self, after: u64, limit: usize) -> Promise<Result<OpenPage, JournalError>> {
-        self.journal.open(after, limit)
+    fn open(
+        &self,
+        partition: Option<u32>,
+        after: u64,
+        limit: usize,
+    ) -> Promise<Result<OpenPage, JournalError>> {
+        self.journal.open(partition, after, limit)
     }
 
     fn list(&self, query: ListQuery) -> Promise<Result<Page, JournalError>> {

@@ -190,6 +190,7 @@ impl Entry {
         let Append {
             key,
             expect,
+            tenure: _,
             records,
             summary,
         } = append;

@@ -33,8 +33,16 @@ impl Journal for EmbeddedJournal {
         })
     }
 
-    fn open(&self, after: u64, limit: usize) -> Promise<Result<OpenPage, JournalError>> {
-        self.read(move |archive| queries::open(archive, after, limit))
+    fn open(
+        &self,
+        partition: Option<u32>,
+        after: u64,
+        limit: usize,
+    ) -> Promise<Result<OpenPage, JournalError>> {
+        self.read(move |archive| {
+            let page = queries::open(archive, after, limit);
+            page.map(|page| page.only(partition))
+        })
     }
 
     fn list(&self, query: ListQuery) -> Promise<Result<Page, JournalError>> {

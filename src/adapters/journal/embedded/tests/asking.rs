@@ -159,7 +159,7 @@ async fn open_transactions_come_in_the_order_of_their_acceptance_with_their_due_
     let mut seen = Vec::new();
     let mut after = 0;
     loop {
-        let page = journal.open(after, 3).await.expect("readable");
+        let page = journal.open(None, after, 3).await.expect("readable");
         seen.extend(page.rows);
         match page.next {
             Some(next) => after = next,

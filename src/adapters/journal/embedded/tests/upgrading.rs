@@ -175,7 +175,7 @@ async fn a_store_of_format_1_is_brought_up_to_date_in_place() {
             assert!(one.references.is_empty() && one.attempt.is_none());
             assert!(matches!(one.report.finding, Finding::Unclear { .. }));
         }
-        let open = journal.open(0, 9).await.expect("readable");
+        let open = journal.open(None, 0, 9).await.expect("readable");
         assert_eq!(open.rows.len(), 2);
     }
     let fresh = tempdir();
