@@ -144,9 +144,9 @@ async fn persist(house: &House, append: Append) -> Result<Committed, AppendError
         match house.journal.append(append.clone()).await {
             Err(AppendError::Unavailable(why)) => match house.journal.health() {
                 JournalHealth::Failed(_) => return Err(AppendError::Unavailable(why)),
-                JournalHealth::Serving | JournalHealth::Lagging(_) | JournalHealth::Unreachable(_) => {
-                    tokio::time::sleep(FULL_JOURNAL_PAUSE).await
-                }
+                JournalHealth::Serving
+                | JournalHealth::Lagging(_)
+                | JournalHealth::Unreachable(_) => tokio::time::sleep(FULL_JOURNAL_PAUSE).await,
             },
             result => return result,
         }
