@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::cluster::ClusterTable;
 use super::keys::KeyConfig;
 use super::providers::ProviderTable;
 use super::routing::RouteTable;
@@ -38,6 +39,7 @@ pub(super) struct File {
     pub(super) route: Vec<Spanned<RouteTable>>,
     #[serde(default)]
     pub(super) bounds: BoundsTable,
+    pub(super) cluster: Option<Spanned<ClusterTable>>,
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 //! by the environment, and that by flags.
 
 mod apps;
+mod cluster;
 mod doors;
 mod effective;
 mod file;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 pub use apps::{APPS_MAX, AppConfig};
+pub use cluster::ClusterConfig;
 pub use keys::{KEYS_MAX, KeyConfig, NewKey};
 pub use providers::{PROVIDERS_MAX, ProviderConfig};
 pub use routing::ROUTES_MAX;
@@ -84,6 +86,8 @@ pub struct Config {
     pub doors: DoorBounds,
     /// Log rows that may wait to be folded.
     pub max_unfolded: u64,
+    /// This node among others; `None` for a node that is alone.
+    pub cluster: Option<ClusterConfig>,
     /// What works and is unwise, in words for an operator.
     pub warnings: Vec<String>,
 }
@@ -152,6 +156,8 @@ impl Config {
             &mut warnings,
         )?;
         let routes = routing::routes(&place, file.route, &providers.all, &apps)?;
+        let cluster = file.cluster;
+        let cluster = cluster.map(|table| cluster::cluster(&place, table, &mut warnings));
         Ok(Self {
             listen: overrides.listen.unwrap_or(file.listen),
             public_url: overrides.public_url.or(file.public_url),
@@ -182,6 +188,7 @@ impl Config {
             bounds: bounds(&file.bounds),
             doors: doors(&file.bounds),
             max_unfolded: file.bounds.max_unfolded.unwrap_or(500_000),
+            cluster: cluster.transpose()?,
             origin: path.to_owned(),
             warnings,
         })
