@@ -76,7 +76,13 @@ impl Router {
     /// The shard that a key lives in.
     #[must_use]
     pub fn shard_of(&self, key: &Key) -> usize {
-        key.partition() as usize % self.shards.len()
+        self.shard_of_partition(key.partition())
+    }
+
+    /// The shard that a partition's transactions live in.
+    #[must_use]
+    pub fn shard_of_partition(&self, partition: u32) -> usize {
+        partition as usize % self.shards.len()
     }
 
     /// Has `start` fill the first place that no living shard holds, if there is one.
@@ -258,6 +264,40 @@ impl Router {
             if let Some(address) = self.address(index) {
                 // A shard that is gone has nothing left to write down.
                 let _ = address.send(super::registry::StopAll).await;
+            }
+        }
+    }
+
+    /// Tells every shard something about partitions; each takes what is its own.
+    pub(super) fn tell_all<M>(&self, message: impl Fn() -> M)
+    where
+        M: actix::Message + Send + 'static,
+        M::Result: Send,
+        Registry: actix::Handler<M>,
+    {
+        for shard in 0..self.shards.len() {
+            if let Some(address) = self.address(shard)
+                && let Err(SendError::Full(message)) = address.try_send(message())
+            {
+                // It may be late, and must not be lost: a mailbox has always room for who waits.
+                actix::spawn(async move {
+                    let _ = address.send(message).await;
+                });
+            }
+        }
+    }
+
+    /// Asks every shard for something, and waits for all answers.
+    pub(super) async fn ask_all<M>(&self, message: impl Fn() -> M)
+    where
+        M: actix::Message + Send + 'static,
+        M::Result: Send,
+        Registry: actix::Handler<M>,
+    {
+        for shard in 0..self.shards.len() {
+            if let Some(address) = self.address(shard) {
+                // A shard that is gone has nothing to say any more.
+                let _ = address.send(message()).await;
             }
         }
     }

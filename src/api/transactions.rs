@@ -49,16 +49,13 @@ pub(super) async fn submit(
         acceptance.key.id = binding::resolve(&doors, &acceptance.key, &idempotency_key).await?;
     }
     let key = acceptance.key.clone();
-    let accepted = within(
-        doors.bounds.commit_deadline,
-        doors.house.router.accept(acceptance),
-    )
-    .await?;
+    let accepted = within(doors.bounds.commit_deadline, doors.house.accept(acceptance)).await?;
     let (mut transaction, replayed) = match accepted {
         Accepted::New(transaction) => (transaction, false),
         Accepted::Replayed(transaction) => (transaction, true),
         Accepted::OtherPayload => return Err(Problem::other_payload(key.id)),
         Accepted::Unavailable(why) => return Err(Problem::unavailable(why)),
+        Accepted::Elsewhere => return Err(Problem::unconfirmed()),
     };
     let wait = prefer::wait(&request);
     if let Some(wait) = wait.filter(|_| !transaction.state.is_final()) {

@@ -198,6 +198,7 @@ impl Arrival<'_> {
         match delivered.await? {
             WebhookTaken::Yes => Ok(true),
             WebhookTaken::Unknown => Ok(false),
+            WebhookTaken::Elsewhere => Err(Problem::unconfirmed()),
             WebhookTaken::Unavailable(why) => Err(Problem::unavailable(why)),
         }
     }

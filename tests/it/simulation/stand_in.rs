@@ -9,7 +9,7 @@ use teller::actors::gate::pump::pump;
 use teller::actors::messages::{Call, WebhookTaken};
 use teller::actors::registry::Registry;
 use teller::actors::router::Router;
-use teller::actors::{Bounds, House};
+use teller::actors::{Bounds, Ground, House};
 use teller::clock::Clock;
 use teller::ports::{
     IncomingWebhook, InquiryResult, Limits, Promise, Provider, Providers, SubmissionResult,
@@ -236,7 +236,7 @@ fn live<F: Future<Output = ()>>(
             ..Bounds::default()
         };
         let house = House::new(
-            Arc::clone(&disk) as _,
+            Ground::alone(Arc::clone(&disk) as _),
             Providers::new(courses.map(provider).to_vec(), OWN),
             Arc::new(Post {
                 household: Arc::clone(&household),
