@@ -142,6 +142,8 @@ impl Application {
             routes: config.routes.clone(),
             retired: config.retired_providers.clone(),
             endpoints,
+            neighbours: None,
+            cluster: None,
             bounds: config.doors,
         };
         let server = serve(config, listener, doors)?;

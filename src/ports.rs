@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::transaction::{Attempt, Intent, Key, Mono, Policy, Report, Request, TransactionId};
 
+pub use self::cluster_view::{ClusterSnapshot, ClusterView, NodeStatus};
 pub use self::council::{Assembly, Council, Lease, NodeCard};
 pub use self::journal::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
@@ -24,6 +25,7 @@ pub use self::notifier::{
 pub use self::ownership::{Alone, Owner, Ownership, Tenants, Tenure};
 pub use self::shared::{Letter, Posted, Shared};
 
+mod cluster_view;
 mod council;
 mod journal;
 mod notifier;
