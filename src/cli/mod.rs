@@ -43,6 +43,8 @@ enum Command {
     Status(StatusArguments),
     /// List transactions, newest first.
     List(ListArguments),
+    /// Show the nodes, and which of them owns what.
+    Nodes(NodesArguments),
     /// Make keys for apps and operators.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -164,6 +166,12 @@ struct ListArguments {
     cursor: Option<String>,
 }
 
+#[derive(Args)]
+struct NodesArguments {
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
 impl ServeArguments {
     fn overrides(&self) -> Overrides {
         Overrides {
@@ -186,6 +194,7 @@ pub fn run() -> ExitCode {
         Command::Provider(arguments) => provider::provider(&arguments),
         Command::Status(arguments) => client::status(&arguments),
         Command::List(arguments) => client::list(&arguments),
+        Command::Nodes(arguments) => client::nodes(&arguments),
         Command::Key(KeyCommand::New(arguments)) => key::new(&arguments),
         Command::MockProvider { arguments } => {
             let program = OsString::from("teller mock-provider");
