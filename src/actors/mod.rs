@@ -27,3 +27,4 @@ mod transaction;
 
 pub use calls_out::CallsOut;
 pub use house::{Bounds, Ground, House};
+pub use tenancy::Landlord;

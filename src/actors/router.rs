@@ -268,37 +268,18 @@ impl Router {
         }
     }
 
-    /// Tells every shard something about partitions; each takes what is its own.
-    pub(super) fn tell_all<M>(&self, message: impl Fn() -> M)
-    where
-        M: actix::Message + Send + 'static,
-        M::Result: Send,
-        Registry: actix::Handler<M>,
-    {
-        for shard in 0..self.shards.len() {
-            if let Some(address) = self.address(shard)
-                && let Err(SendError::Full(message)) = address.try_send(message())
-            {
-                // It may be late, and must not be lost: a mailbox has always room for who waits.
-                actix::spawn(async move {
-                    let _ = address.send(message).await;
-                });
-            }
-        }
-    }
-
-    /// Asks every shard for something, and waits for all answers.
+    /// Tells every shard something and waits until all have done it.
     pub(super) async fn ask_all<M>(&self, message: impl Fn() -> M)
     where
         M: actix::Message + Send + 'static,
         M::Result: Send,
         Registry: actix::Handler<M>,
     {
-        for shard in 0..self.shards.len() {
-            if let Some(address) = self.address(shard) {
-                // A shard that is gone has nothing to say any more.
-                let _ = address.send(message()).await;
-            }
+        let addresses = (0..self.shards.len()).filter_map(|shard| self.address(shard));
+        let sent: Vec<_> = addresses.map(|address| address.send(message())).collect();
+        for done in sent {
+            // A shard that is gone has nothing to do any more.
+            let _ = done.await;
         }
     }
 

@@ -10,10 +10,6 @@ pub trait Shared: Send + Sync {
     /// to since; oldest first.
     fn newcomers(&self, partition: u32, limit: usize) -> Promise<Result<Vec<Key>, JournalError>>;
 
-    /// These newcomers are in their owner's memory: they need not be named again. They stay among the
-    /// open transactions, so a new owner finds them.
-    fn welcome(&self, keys: &[Key]) -> Promise<Result<(), AppendError>>;
-
     /// Makes a webhook durable for the owner of the transaction that it names, once per provider and
     /// event id while it is there. [`Posted::Nowhere`], and nothing written, if there is no such
     /// transaction; [`AppendError::Full`] at the partition's bound.
