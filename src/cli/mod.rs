@@ -100,6 +100,9 @@ struct ServeArguments {
     /// Listen for other machines although no key is configured: anybody there can move money.
     #[arg(long, env = "TELLER_I_ACCEPT_OPEN_DOORS")]
     i_accept_open_doors: bool,
+    /// Take a store that can lose what it confirmed, such as one that does not write to disk at once.
+    #[arg(long, env = "TELLER_I_ACCEPT_DATA_LOSS")]
+    i_accept_data_loss: bool,
 }
 
 #[derive(Args)]
@@ -180,6 +183,7 @@ impl ServeArguments {
             data_dir: self.data_dir.clone(),
             workers: self.workers,
             open_doors: self.i_accept_open_doors,
+            accept_data_loss: self.i_accept_data_loss,
         }
     }
 }
