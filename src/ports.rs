@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::transaction::{Attempt, Intent, Key, Mono, Policy, Report, Request, TransactionId};
 
-pub use self::cluster_view::{ClusterSnapshot, ClusterView, NodeStatus};
+pub use self::cluster_view::{ClusterSnapshot, ClusterView, NodeView};
 pub use self::council::{Assembly, Council, Lease, NodeCard};
 pub use self::journal::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,

@@ -2,11 +2,11 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Doors;
 use super::auth::Operator;
-use crate::ports::NodeStatus;
+use crate::ports::NodeView;
 use crate::transaction::{PARTITIONS, Timestamp};
 
 /// One node, as operators see it.
@@ -20,7 +20,7 @@ struct Row<'a> {
     here: bool,
     alive: bool,
     started_at: Timestamp,
-    seen_ms_ago: u128,
+    announced_ms_ago: u64,
     partitions_owned: usize,
     /// As ranges: `0-84,170`.
     partitions: String,
@@ -29,47 +29,54 @@ struct Row<'a> {
 /// `GET /v1/nodes`.
 pub(super) async fn list(_: Operator, doors: web::Data<Doors>) -> HttpResponse {
     let Some(cluster) = &doors.cluster else {
-        let all: Vec<u32> = (0..PARTITIONS).collect();
-        return HttpResponse::Ok().json(json!({
-            "data": [{
-                "here": true,
-                "alive": true,
-                "release": env!("CARGO_PKG_VERSION"),
-                "partitions_owned": PARTITIONS,
-                "partitions": ranges(&all),
-            }],
-            "unowned": "",
-        }));
+        let alone = json!({
+            "here": true,
+            "alive": true,
+            "release": env!("CARGO_PKG_VERSION"),
+            "partitions_owned": PARTITIONS,
+            "partitions": ranges((0..PARTITIONS).collect()),
+        });
+        return HttpResponse::Ok().json(json!({ "data": [alone], "unowned": 0 }));
     };
     let snapshot = cluster.cluster();
-    let row = |node: &'_ NodeStatus| {
+    let row = |node: &NodeView| {
         json!(Row {
             node: &node.card.name,
             id: &node.card.id,
             url: &node.card.url,
             release: &node.card.release,
-            here: node.card.id == snapshot.here,
-            alive: node.is_alive,
+            here: node.card.id == snapshot.node.id,
+            alive: node.alive,
             started_at: node.card.started_at,
-            seen_ms_ago: node.seen_ago.as_millis(),
+            announced_ms_ago: node.announced_ms_ago,
             partitions_owned: node.partitions.len(),
-            partitions: ranges(&node.partitions),
+            partitions: ranges(node.partitions.clone()),
         })
     };
-    let rows: Vec<serde_json::Value> = snapshot.nodes.iter().map(row).collect();
+    let rows: Vec<Value> = snapshot.nodes.iter().map(row).collect();
     HttpResponse::Ok().json(json!({
         "data": rows,
-        "unowned": ranges(&snapshot.unowned),
-        "heard_ms_ago": snapshot.heard_ago.map(|ago| ago.as_millis()),
-        "fenced": snapshot.fenced,
-        "trouble": snapshot.trouble,
+        "unowned": snapshot.unowned,
+        "here": {
+            "node": snapshot.node.name,
+            "held": snapshot.held,
+            "handing_over": snapshot.handing_over,
+            "claimed_total": snapshot.claimed_total,
+            "given_up_total": snapshot.given_up_total,
+            "fenced_total": snapshot.fenced_total,
+            "primary_changes_total": snapshot.primary_changes_total,
+            "store_offset_ms": snapshot.store_offset_ms,
+            "heard_ms_ago": snapshot.heard_ms_ago,
+            "trouble": snapshot.trouble,
+        },
     }))
 }
 
-/// Numbers in order as ranges, for people: `0-84,170`.
-fn ranges(numbers: &[u32]) -> String {
+/// Numbers as ranges, for people: `0-84,170`.
+fn ranges(mut numbers: Vec<u32>) -> String {
+    numbers.sort_unstable();
     let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for &number in numbers {
+    for number in numbers {
         match ranges.last_mut() {
             Some((_, last)) if *last + 1 == number => *last = number,
             _ => ranges.push((number, number)),
@@ -95,9 +102,9 @@ mod tests {
             (&[][..], ""),
             (&[7], "7"),
             (&[0, 1, 2], "0-2"),
-            (&[0, 2, 3, 255], "0,2-3,255"),
+            (&[3, 0, 255, 2], "0,2-3,255"),
         ] {
-            assert_eq!(ranges(numbers), text, "{numbers:?}");
+            assert_eq!(ranges(numbers.to_vec()), text, "{numbers:?}");
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn actor(
         return Ok(HttpResponse::Ok().json(status));
     };
     let mut status = json!(status);
-    status["node"] = json!(cluster.cluster().name_here());
+    status["node"] = json!(cluster.cluster().node.name);
     status["partition"] = json!(key.partition());
     Ok(HttpResponse::Ok().json(status))
 }

@@ -157,12 +157,11 @@ pub(super) fn nodes(arguments: &NodesArguments) -> anyhow::Result<ExitCode> {
             text("partitions"),
         )?;
     }
-    let told = |name: &str| answer[name].as_str().filter(|text| !text.is_empty());
-    if let Some(unowned) = told("unowned") {
-        eprintln!("owned by nobody just now: {unowned}");
+    if let Some(unowned) = answer["unowned"].as_u64().filter(|count| *count > 0) {
+        eprintln!("{unowned} partitions are owned by nobody just now");
     }
-    if let Some(trouble) = told("trouble") {
-        eprintln!("this node can't ask the others' store: {trouble}");
+    if let Some(trouble) = answer["here"]["trouble"].as_str() {
+        eprintln!("the node that answers is in trouble: {trouble}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,58 +1,65 @@
 //! What one node knows of all of them, for people and for questions that all have to answer.
 
-use std::time::Duration;
+use serde::Serialize;
 
 use super::NodeCard;
 
 /// What this node knows of the others. Answers at once, from memory.
 pub trait ClusterView: Send + Sync {
-    /// Who is there, as of the last look at the council.
+    /// All nodes, as of the last look at the council.
     fn cluster(&self) -> ClusterSnapshot;
 }
 
-/// Who is there.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// All nodes, as one of them sees them.
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct ClusterSnapshot {
-    /// This node's own id.
-    pub here: String,
-    /// The nodes that have announced themselves lately, this one among them, by name.
-    pub nodes: Vec<NodeStatus>,
-    /// How long ago the council was last heard; `None` if never.
-    pub heard_ago: Option<Duration>,
+    /// The node that says this.
+    pub node: NodeCard,
+    /// All nodes that have announced themselves within the last hour, by name.
+    pub nodes: Vec<NodeView>,
     /// Partitions that nobody owns just now.
-    pub unowned: Vec<u32>,
-    /// How often this process had a partition taken away that it thought its own.
-    pub fenced: u64,
-    /// Why the council can't be asked, while that is so.
+    pub unowned: usize,
+    /// How many partitions this node owns, as it knows itself.
+    pub held: usize,
+    /// Partitions that this node is handing over.
+    pub handing_over: usize,
+    /// Tenures of this node that the store has refused, since the start.
+    pub fenced_total: u64,
+    /// Partitions that this node has claimed, since the start.
+    pub claimed_total: u64,
+    /// Partitions that this node has given up, since the start.
+    pub given_up_total: u64,
+    /// How often another server answered as the primary, since the start.
+    pub primary_changes_total: u64,
+    /// What the store's time is ahead of this machine's, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_offset_ms: Option<i64>,
+    /// Milliseconds since the store last answered; absent before it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heard_ms_ago: Option<u64>,
+    /// What stands against this node's part in it; absent while nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
 }
 
 /// One node, as another sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NodeStatus {
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct NodeView {
     /// How it shows itself.
+    #[serde(flatten)]
     pub card: NodeCard,
-    /// How long ago it did so, by the store's clock.
-    pub seen_ago: Duration,
-    /// Whether that is recent enough for it to be counted on.
-    pub is_alive: bool,
-    /// The partitions whose leases it holds, in order.
+    /// Whether it was heard within a lease.
+    pub alive: bool,
+    /// Milliseconds since it announced itself, by the store's clock.
+    pub announced_ms_ago: u64,
+    /// The partitions that it owns, in order.
     pub partitions: Vec<u32>,
 }
 
 impl ClusterSnapshot {
-    /// This node's name; nothing before it has announced itself.
-    #[must_use]
-    pub fn name_here(&self) -> Option<&str> {
-        let mut nodes = self.nodes.iter();
-        nodes
-            .find(|node| node.card.id == self.here)
-            .map(|node| node.card.name.as_str())
-    }
-
     /// The other nodes that can be counted on.
-    pub fn others(&self) -> impl Iterator<Item = &NodeStatus> {
-        let other = |node: &&NodeStatus| node.is_alive && node.card.id != self.here;
+    pub fn others(&self) -> impl Iterator<Item = &NodeView> {
+        let other = |node: &&NodeView| node.alive && node.card.id != self.node.id;
         self.nodes.iter().filter(other)
     }
 }

@@ -13,7 +13,7 @@ use super::carry::{self, Errand};
 use super::envelope::Passport;
 use super::{Neighbours, is_hop};
 use crate::api::{Caller, Doors};
-use crate::ports::NodeStatus;
+use crate::ports::NodeView;
 
 /// For a node's whole answer: an operator who looks for trouble must not wait for the node that has it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -49,9 +49,8 @@ pub(in crate::api) async fn gather(
         let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
         (node.card.name.clone(), answer.ok().flatten())
     });
-    let name = snapshot.name_here().unwrap_or_default().to_owned();
     let mut gathered = Gathered {
-        answers: vec![(name, here)],
+        answers: vec![(snapshot.node.name.clone(), here)],
         missing: Vec::new(),
     };
     for (name, answer) in join_all(asked).await {
@@ -67,7 +66,7 @@ async fn ask(
     neighbours: &Neighbours,
     caller: &Caller,
     request: &HttpRequest,
-    node: &NodeStatus,
+    node: &NodeView,
 ) -> Option<Value> {
     let errand = Errand {
         to: &node.card.url,
