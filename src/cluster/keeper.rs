@@ -16,10 +16,12 @@ use super::boottime::Boottime;
 use super::departures::{Departed, Departures};
 use super::plan::{self, Plan};
 use super::shares::{Gates, Shares};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, before_the_first};
 use super::table::Table;
 use super::time::{Publish, StoreTime, wall_ms};
-use crate::ports::{Assembly, Council, JournalError, NodeCard, Ownership, Promise, Tenants};
+use crate::ports::{
+    Assembly, ClusterView, Council, JournalError, NodeCard, Ownership, Promise, Tenants,
+};
 
 /// Between two looks at the assembly, at most; a short lease has more of them.
 const TICK_MAX: Duration = Duration::from_millis(500);
@@ -93,6 +95,12 @@ pub struct Handle {
     running: watch::Receiver<()>,
 }
 
+impl ClusterView for Handle {
+    fn cluster(&self) -> Snapshot {
+        self.snapshot()
+    }
+}
+
 impl Handle {
     /// What the node knew at the last tick.
     #[must_use]
@@ -116,7 +124,7 @@ impl Keeper {
     pub fn new(parts: Parts) -> (Self, Handle) {
         let (leave, asked_to_leave) = watch::channel(None);
         let (running, runs) = watch::channel(());
-        let shown = Arc::new(RwLock::new(Snapshot::before_the_first(&parts.card)));
+        let shown = Arc::new(RwLock::new(before_the_first(&parts.card)));
         let publish: Publish = parts.store_time;
         let keeper = Self {
             card: parts.card,

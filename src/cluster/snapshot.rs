@@ -4,77 +4,28 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::boottime::Boottime;
 use super::keeper::Keeper;
 use super::table::Elsewhere;
 use crate::ports::{Assembly, Lease, NodeCard};
+pub use crate::ports::{ClusterSnapshot as Snapshot, NodeView};
 use crate::transaction::PARTITIONS;
 
-/// All nodes, as one of them sees them.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Snapshot {
-    /// The node that says this.
-    pub node: NodeCard,
-    /// All nodes that have announced themselves within the last hour, by name.
-    pub nodes: Vec<NodeView>,
-    /// Partitions that nobody owns just now.
-    pub unowned: usize,
-    /// How many partitions this node owns, as it knows itself.
-    pub held: usize,
-    /// Partitions that this node is handing over.
-    pub handing_over: usize,
-    /// Tenures of this node that the store has refused, since the start.
-    pub fenced_total: u64,
-    /// Partitions that this node has claimed, since the start.
-    pub claimed_total: u64,
-    /// Partitions that this node has given up, since the start.
-    pub given_up_total: u64,
-    /// How often another server answered as the primary, since the start.
-    pub primary_changes_total: u64,
-    /// What the store's time is ahead of this machine's, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub store_offset_ms: Option<i64>,
-    /// Milliseconds since the store last answered; absent before it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub heard_ms_ago: Option<u64>,
-    /// What stands against this node's part in it; absent while nothing does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<String>,
-}
-
-/// One node.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct NodeView {
-    /// How it shows itself.
-    #[serde(flatten)]
-    pub card: NodeCard,
-    /// Whether it was heard within a lease.
-    pub alive: bool,
-    /// Milliseconds since it announced itself, by the store's clock.
-    pub announced_ms_ago: u64,
-    /// The partitions that it owns.
-    pub partitions: Vec<u32>,
-}
-
-impl Snapshot {
-    /// What a node shows before it has heard anything.
-    pub(super) fn before_the_first(card: &NodeCard) -> Self {
-        Self {
-            node: card.clone(),
-            nodes: Vec::new(),
-            unowned: PARTITIONS as usize,
-            held: 0,
-            handing_over: 0,
-            fenced_total: 0,
-            claimed_total: 0,
-            given_up_total: 0,
-            primary_changes_total: 0,
-            store_offset_ms: None,
-            heard_ms_ago: None,
-            trouble: None,
-        }
+/// What a node shows before it has heard anything.
+pub(super) fn before_the_first(card: &NodeCard) -> Snapshot {
+    Snapshot {
+        node: card.clone(),
+        nodes: Vec::new(),
+        unowned: PARTITIONS as usize,
+        held: 0,
+        handing_over: 0,
+        fenced_total: 0,
+        claimed_total: 0,
+        given_up_total: 0,
+        primary_changes_total: 0,
+        store_offset_ms: None,
+        heard_ms_ago: None,
+        trouble: None,
     }
 }
 

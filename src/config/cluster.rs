@@ -189,29 +189,3 @@ fn host_name() -> anyhow::Result<String> {
     let name = name.context("node: this machine's name is no text; give the node one")?;
     Ok(name.to_owned())
 }
-
-/// Several nodes need a store that they share, and a store that nodes share needs them to agree.
-///
-/// # Errors
-/// Which table is missing.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "there is no [redis] to read yet")
-)]
-pub(super) fn belongs_together(
-    origin: &Origin<'_>,
-    redis: bool,
-    cluster: bool,
-) -> anyhow::Result<()> {
-    match (redis, cluster) {
-        (true, true) | (false, false) => Ok(()),
-        (true, false) => Err(origin.whole(
-            "[redis] is there and [cluster] is not: nodes that share a store have to agree on who does what; add \
-             [cluster] with secret = { file = \"…\" }, for a single node too",
-        )),
-        (false, true) => Err(origin.whole(
-            "[cluster] is there and [redis] is not: several nodes need a store that they share; add [redis], or take \
-             [cluster] out for a node that is alone",
-        )),
-    }
-}

@@ -222,7 +222,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn all_nodes_together_never_exceed_the_budget_whoever_comes_dies_or_stands_still() {
         let mut world = World::new();
-        assert_eq!(world.live_for(20).await, (0, 0), "without a share nothing goes out");
+        assert_eq!(
+            world.live_for(20).await,
+            (0, 0),
+            "without a share nothing goes out"
+        );
         let mut shared = (0, 0);
         let mut add = |(submitted, inquired)| shared = (shared.0 + submitted, shared.1 + inquired);
         for node in 0..3 {
@@ -251,7 +255,11 @@ mod tests {
             ..LIMITS
         };
         let gate = Gate::new("acorn", unmetered, clock);
-        let hold = || std::iter::from_fn(|| gate.try_submit()).collect::<Vec<_>>().len();
+        let hold = || {
+            std::iter::from_fn(|| gate.try_submit())
+                .collect::<Vec<_>>()
+                .len()
+        };
         assert_eq!(hold(), 10, "a gate that was never told has all");
         for (fraction, places) in [(1.0, 10), (0.5, 5), (1.0 / 3.0, 3), (0.01, 1), (0.0, 0)] {
             gate.grant_share(fraction, clock.mono() + LEASE);
@@ -272,7 +280,10 @@ mod tests {
         assert_eq!((gate.next_at(), gate.grants().len()), (None, 0));
         gate.grant_share(0.5, clock.mono() + LEASE);
         let due = gate.next_at().expect("it waits for the bucket");
-        assert!(due.since(clock.mono()) >= Duration::from_millis(333), "it is empty");
+        assert!(
+            due.since(clock.mono()) >= Duration::from_millis(333),
+            "it is empty"
+        );
         advance(due.since(clock.mono())).await;
         assert_eq!(gate.grants().len(), 1);
     }

@@ -4,8 +4,8 @@ use super::*;
 
 const SECRET: &str = "swordfish-swordfish-swordfish-32";
 
-/// Reads a file with this text in its `[cluster]`, in a folder with a good secret and a short one.
-fn with(cluster: &str) -> anyhow::Result<(Config, toml::Table)> {
+/// A folder with a profile, a good secret and a short one.
+fn folder() -> tempfile::TempDir {
     let folder = tempfile::TempDir::new().expect("a directory");
     let write = |name: &str, text: &str| {
         std::fs::write(folder.path().join(name), text).expect("writable");
@@ -16,7 +16,16 @@ fn with(cluster: &str) -> anyhow::Result<(Config, toml::Table)> {
         "reference.toml",
         include_str!("../../../providers/reference.toml"),
     );
-    let text = format!("{ONE_APP}[[provider]]\nprofile = 'reference.toml'\n[cluster]\n{cluster}");
+    folder
+}
+
+/// Reads a file with this text in its `[cluster]`.
+fn with(cluster: &str) -> anyhow::Result<(Config, toml::Table)> {
+    let folder = folder();
+    let text = format!(
+        "{ONE_APP}[[provider]]\nprofile = 'reference.toml'\n[redis]\nurl = 'redis://127.0.0.1'\n\
+         [webhooks]\ntoken_secret_files = ['node.key']\n[cluster]\n{cluster}"
+    );
     let file = folder.path().join("teller.toml");
     let config = Config::parse(&text, &file, Overrides::default())?;
     let shown = config.effective(&text)?;
@@ -119,21 +128,20 @@ fn what_does_not_work_is_refused_with_the_way_out() {
 
 #[test]
 fn redis_and_cluster_belong_together() {
-    let origin = Origin {
-        path: Path::new("teller.toml"),
-        text: "",
-    };
-    for (redis, cluster, expected) in [
-        (true, false, Some("add [cluster]")),
-        (false, true, Some("add [redis]")),
-        (true, true, None),
-        (false, false, None),
+    const REDIS: &str = "[redis]\nurl = 'redis://127.0.0.1'\n";
+    const CLUSTER: &str = "[cluster]\nsecret = { file = 'node.key' }\n";
+    let said = complaint(&format!("{ONE_APP}{REFERENCE}{REDIS}"));
+    assert!(said.contains("[redis] needs [cluster]"), "{said}");
+    let folder = folder();
+    let text =
+        |tables: &str| format!("{ONE_APP}[[provider]]\nprofile = 'reference.toml'\n{tables}");
+    for (tables, expected) in [
+        (CLUSTER.to_owned(), "[cluster] needs [redis]"),
+        (format!("{REDIS}{CLUSTER}"), "token_secret_files"),
     ] {
-        let said = super::super::cluster::belongs_together(&origin, redis, cluster);
-        let said = said.err().map(|error| error.to_string());
-        match expected {
-            None => assert_eq!(said, None),
-            Some(expected) => assert!(said.is_some_and(|said| said.contains(expected))),
-        }
+        let file = folder.path().join("teller.toml");
+        let refused = Config::parse(&text(&tables), &file, Overrides::default());
+        let said = format!("{:#}", refused.expect_err("refused"));
+        assert!(said.contains(expected), "{said}");
     }
 }
