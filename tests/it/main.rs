@@ -6,6 +6,7 @@ mod core;
 mod docs;
 mod kill;
 mod neighbours;
+mod servers;
 mod simulation;
 mod support;
 mod tidy;
