@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::actors::registry::Registry;
 use crate::actors::router::Router;
-use crate::actors::{House, gate};
+use crate::actors::{Ground, House, gate};
 use crate::adapters::journal::embedded::{EmbeddedJournal, Options};
 use crate::adapters::notifier::{HttpNotifier, NotifierConfig};
 use crate::adapters::provider::{HttpProvider, Settings};
@@ -124,7 +124,7 @@ impl Application {
         let router = Router::new(config.workers);
         let app_names: Vec<AppId> = config.apps.iter().map(|app| app.name.clone()).collect();
         let house = House::new(
-            open.journal,
+            Ground::alone(open.journal),
             providers,
             Arc::clone(&notifier) as Arc<dyn Notifier>,
             clock,
@@ -142,6 +142,8 @@ impl Application {
             routes: config.routes.clone(),
             retired: config.retired_providers.clone(),
             endpoints,
+            neighbours: None,
+            cluster: None,
             bounds: config.doors,
         };
         let server = serve(config, listener, doors)?;
@@ -152,6 +154,9 @@ impl Application {
             Arc::clone(&house),
             config.inbox_kept_for,
         ));
+        if house.shared.is_some() {
+            actix_web::rt::spawn(upkeep::follow_endpoints(Arc::clone(&notifier)));
+        }
         let handle = server.handle();
         if config.time_scale > 1.0 {
             tracing::warn!(

@@ -47,6 +47,8 @@ enum Command {
     List(ListArguments),
     /// Ask a running teller whether it is ready: exit code 0 if it is, 1 with the reason if not.
     Healthcheck(HealthcheckArguments),
+    /// Show the nodes, and which of them owns what.
+    Nodes(NodesArguments),
     /// Make keys for apps and operators.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -102,6 +104,9 @@ struct ServeArguments {
     /// Listen for other machines although no key is configured: anybody there can move money.
     #[arg(long, env = "TELLER_I_ACCEPT_OPEN_DOORS")]
     i_accept_open_doors: bool,
+    /// Take a store that can lose what it confirmed, such as one that does not write to disk at once.
+    #[arg(long, env = "TELLER_I_ACCEPT_DATA_LOSS")]
+    i_accept_data_loss: bool,
 }
 
 #[derive(Args)]
@@ -178,6 +183,12 @@ struct HealthcheckArguments {
     live: bool,
 }
 
+#[derive(Args)]
+struct NodesArguments {
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
 impl ServeArguments {
     fn overrides(&self) -> Overrides {
         Overrides {
@@ -186,6 +197,7 @@ impl ServeArguments {
             data_dir: self.data_dir.clone(),
             workers: self.workers,
             open_doors: self.i_accept_open_doors,
+            accept_data_loss: self.i_accept_data_loss,
         }
     }
 }
@@ -201,6 +213,7 @@ pub fn run() -> ExitCode {
         Command::Status(arguments) => client::status(&arguments),
         Command::List(arguments) => client::list(&arguments),
         Command::Healthcheck(arguments) => healthcheck::healthcheck(&arguments),
+        Command::Nodes(arguments) => client::nodes(&arguments),
         Command::Key(KeyCommand::New(arguments)) => key::new(&arguments),
         Command::MockProvider { arguments } => {
             let program = OsString::from("teller mock-provider");

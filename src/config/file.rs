@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::keys::KeyConfig;
 use super::providers::ProviderTable;
+use super::redis::RedisTable;
 use super::routing::RouteTable;
 use crate::adapters::notifier::NotifyConfig;
 use crate::adapters::provider::{OneOrMany, Written};
@@ -36,6 +37,7 @@ pub(super) struct File {
     pub(super) retired_providers: Vec<String>,
     #[serde(default)]
     pub(super) route: Vec<Spanned<RouteTable>>,
+    pub(super) redis: Option<Spanned<RedisTable>>,
     #[serde(default)]
     pub(super) bounds: BoundsTable,
 }

@@ -8,6 +8,7 @@ mod file;
 mod keys;
 mod origin;
 mod providers;
+mod redis;
 mod routing;
 mod secret_source;
 mod secrets;
@@ -23,6 +24,7 @@ use anyhow::{Context, bail};
 pub use apps::{APPS_MAX, AppConfig};
 pub use keys::{KEYS_MAX, KeyConfig, NewKey};
 pub use providers::{PROVIDERS_MAX, ProviderConfig};
+pub use redis::{RedisConfig, StorePlace};
 pub use routing::ROUTES_MAX;
 pub use secret_source::SecretSource;
 pub use secrets::webhook_secrets;
@@ -78,6 +80,8 @@ pub struct Config {
     pub inbox_kept_for: Duration,
     /// Files with secrets for the tokens in webhook URLs; without any, one is made in the data directory.
     pub token_secret_files: Vec<PathBuf>,
+    /// The store that several nodes share, instead of the journal in `data_dir`.
+    pub redis: Option<RedisConfig>,
     /// Bounds of the actors.
     pub bounds: Bounds,
     /// Bounds of the doors.
@@ -101,6 +105,8 @@ pub struct Overrides {
     pub workers: Option<usize>,
     /// As if `open_doors = true` were said.
     pub open_doors: bool,
+    /// Takes a store that can lose what it confirmed.
+    pub accept_data_loss: bool,
 }
 
 impl Config {
@@ -152,7 +158,12 @@ impl Config {
             &mut warnings,
         )?;
         let routes = routing::routes(&place, file.route, &providers.all, &apps)?;
+        let redis = file
+            .redis
+            .map(|table| redis::redis(&place, table, overrides.accept_data_loss, &mut warnings))
+            .transpose()?;
         Ok(Self {
+            redis,
             listen: overrides.listen.unwrap_or(file.listen),
             public_url: overrides.public_url.or(file.public_url),
             data_dir: overrides

@@ -177,12 +177,7 @@ impl Journal for RawFileJournal {
         Box::pin(std::future::ready(loaded))
     }
 
-    fn open(
-        &self,
-        _: Option<u32>,
-        _: u64,
-        _: usize,
-    ) -> Promise<Result<OpenPage, JournalError>> {
+    fn open(&self, _: Option<u32>, _: u64, _: usize) -> Promise<Result<OpenPage, JournalError>> {
         let nothing = OpenPage {
             rows: Vec::new(),
             next: None,
