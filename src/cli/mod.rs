@@ -45,10 +45,10 @@ enum Command {
     Status(StatusArguments),
     /// List transactions, newest first.
     List(ListArguments),
-    /// Ask a running teller whether it is ready: exit code 0 if it is, 1 with the reason if not.
-    Healthcheck(HealthcheckArguments),
     /// Show the nodes, and which of them owns what.
     Nodes(NodesArguments),
+    /// Ask a running teller whether it is ready: exit code 0 if it is, 1 with the reason if not.
+    Healthcheck(HealthcheckArguments),
     /// Make keys for apps and operators.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -174,6 +174,12 @@ struct ListArguments {
 }
 
 #[derive(Args)]
+struct NodesArguments {
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+#[derive(Args)]
 struct HealthcheckArguments {
     /// Where teller listens; a URL with a path is asked as it is.
     #[arg(long, env = "TELLER_URL", default_value = "http://127.0.0.1:8080")]
@@ -181,12 +187,6 @@ struct HealthcheckArguments {
     /// Ask whether the process lives, instead of whether it should be sent requests.
     #[arg(long)]
     live: bool,
-}
-
-#[derive(Args)]
-struct NodesArguments {
-    #[command(flatten)]
-    server: ServerArguments,
 }
 
 impl ServeArguments {
@@ -212,8 +212,8 @@ pub fn run() -> ExitCode {
         Command::Provider(arguments) => provider::provider(&arguments),
         Command::Status(arguments) => client::status(&arguments),
         Command::List(arguments) => client::list(&arguments),
-        Command::Healthcheck(arguments) => healthcheck::healthcheck(&arguments),
         Command::Nodes(arguments) => client::nodes(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::healthcheck(&arguments),
         Command::Key(KeyCommand::New(arguments)) => key::new(&arguments),
         Command::MockProvider { arguments } => {
             let program = OsString::from("teller mock-provider");

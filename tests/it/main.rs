@@ -5,6 +5,7 @@ mod behaviour;
 mod core;
 mod docs;
 mod kill;
+mod servers;
 mod simulation;
 mod support;
 mod tidy;

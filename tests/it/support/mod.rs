@@ -14,6 +14,7 @@
 mod client;
 mod process;
 mod raw;
+pub(crate) mod redis;
 mod rig;
 mod teller;
 
