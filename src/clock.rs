@@ -1,5 +1,6 @@
 //! The one place where time is read. Everything else is handed a [`Now`].
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -16,6 +17,8 @@ pub struct Clock {
 #[derive(Clone, Copy, Debug)]
 enum Wall {
     System,
+    /// The system's, put right by so many milliseconds.
+    Corrected(&'static AtomicI64),
     /// The wall clock at the origin; from there it goes with the monotonic clock.
     Virtual(Timestamp),
     /// A wall clock that stands.
@@ -30,6 +33,18 @@ impl Clock {
             origin: Instant::now(),
             wall: Wall::System,
         }
+    }
+
+    /// The real clocks, of which the wall clock can be put right while it runs: nodes that share a store
+    /// go by the store's time, however wrong their own is. The correction lives as long as the process.
+    #[must_use]
+    pub fn correctable() -> (Self, Correction) {
+        let correction: &'static AtomicI64 = Box::leak(Box::default());
+        let clock = Self {
+            origin: Instant::now(),
+            wall: Wall::Corrected(correction),
+        };
+        (clock, Correction(correction))
     }
 
     /// A wall clock that follows tokio's clock, for simulations that pause and jump it.
@@ -55,12 +70,8 @@ impl Clock {
     pub fn now(&self) -> Now {
         let mono = self.mono();
         let wall = match self.wall {
-            Wall::System => {
-                let since_epoch = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
-            }
+            Wall::System => Timestamp::from_millis(system_ms()),
+            Wall::Corrected(by) => Timestamp::from_millis(system_ms() + by.load(Ordering::Relaxed)),
             Wall::Virtual(start) => start + Duration::from_millis(mono.as_millis()),
             Wall::Standing(at) => at,
         };
@@ -81,5 +92,39 @@ impl Clock {
         // tokio's instants overflow far beyond any timer; a century is the same as never.
         const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
         self.origin + Duration::from_millis(at.as_millis()).min(NEVER)
+    }
+}
+
+/// Puts a wall clock right.
+#[derive(Clone, Copy, Debug)]
+pub struct Correction(&'static AtomicI64);
+
+impl Correction {
+    /// From now on the clock shows the system's time and so many milliseconds more, or less.
+    pub fn set_ms(self, by: i64) {
+        self.0.store(by, Ordering::Relaxed);
+    }
+}
+
+fn system_ms() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_that_is_minutes_wrong_can_be_put_right() {
+        let (clock, correction) = Clock::correctable();
+        let copy = clock;
+        let before = system_ms();
+        correction.set_ms(-180_000);
+        let shown = copy.now().wall.as_millis();
+        let after = system_ms();
+        assert!((before - 180_000..=after - 180_000).contains(&shown));
     }
 }

@@ -248,6 +248,7 @@ fn policy() -> Policy {
         backoff_ladder: minute,
         submit_within: Duration::from_secs(3600),
         call_overdue_after: Duration::from_secs(60),
+        max_pause: Duration::ZERO,
         notify: None::<NotifyPolicy>,
     }
 }

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::calls_out::CallsOut;
 use super::gate::{Gate, GateStatus};
 use super::policies::Policies;
 use super::router::Router;
 use crate::clock::Clock;
-use crate::ports::{Journal, Notifier, Providers};
+use crate::ports::{Alone, Journal, Notifier, Ownership, Providers, Shared};
 use crate::transaction::{AppId, Policy, invariants};
 
 /// Bounds that an operator can set. All are per process.
@@ -36,10 +37,37 @@ impl Default for Bounds {
     }
 }
 
+/// What the house stands on: the journal, and whose the transactions in it are.
+#[derive(Clone)]
+pub struct Ground {
+    /// Where events become facts.
+    pub journal: Arc<dyn Journal>,
+    /// Which partitions this node may act for.
+    pub ownership: Arc<dyn Ownership>,
+    /// What the journal has for others' transactions, if several nodes share it.
+    pub shared: Option<Arc<dyn Shared>>,
+}
+
+impl Ground {
+    /// A journal that this node has for itself.
+    #[must_use]
+    pub fn alone(journal: Arc<dyn Journal>) -> Self {
+        Self {
+            journal,
+            ownership: Arc::new(Alone),
+            shared: None,
+        }
+    }
+}
+
 /// What the shards share.
 pub struct House {
     /// Where events become facts.
     pub journal: Arc<dyn Journal>,
+    /// Which partitions this node may act for.
+    pub ownership: Arc<dyn Ownership>,
+    /// What the journal has for others' transactions, if several nodes share it.
+    pub shared: Option<Arc<dyn Shared>>,
     /// Who moves money.
     pub providers: Providers,
     /// Who tells the apps.
@@ -53,6 +81,7 @@ pub struct House {
     policies: Policies,
     gates: BTreeMap<String, Arc<Gate>>,
     stand_ins: OnceLock<BTreeMap<String, String>>,
+    calls_out: CallsOut,
     draining: AtomicBool,
 }
 
@@ -60,7 +89,7 @@ impl House {
     /// Puts the house together, with a gate per provider, for these apps.
     #[must_use]
     pub fn new(
-        journal: Arc<dyn Journal>,
+        ground: Ground,
         providers: Providers,
         notifier: Arc<dyn Notifier>,
         clock: Clock,
@@ -68,7 +97,8 @@ impl House {
         bounds: Bounds,
         apps: &[AppId],
     ) -> Arc<Self> {
-        let policies = Policies::new(&providers, &*notifier, apps);
+        let max_pause = ground.ownership.max_pause();
+        let policies = Policies::new(&providers, &*notifier, apps, max_pause);
         let gate = |provider: &Arc<dyn crate::ports::Provider>| {
             let name = provider.name().to_owned();
             debug_assert_eq!(
@@ -81,7 +111,9 @@ impl House {
         };
         let gates = providers.iter().map(gate).collect();
         Arc::new(Self {
-            journal,
+            journal: ground.journal,
+            ownership: ground.ownership,
+            shared: ground.shared,
             providers,
             notifier,
             clock,
@@ -90,6 +122,7 @@ impl House {
             policies,
             gates,
             stand_ins: OnceLock::new(),
+            calls_out: CallsOut::default(),
             draining: AtomicBool::new(false),
         })
     }
@@ -140,15 +173,26 @@ impl House {
         self.gates.values().map(|gate| gate.status()).collect()
     }
 
+    /// Calls to the world that are out for each partition's transactions.
+    #[must_use]
+    pub fn calls_out(&self) -> &CallsOut {
+        &self.calls_out
+    }
+
     /// Open transactions that one shard may hold.
     #[must_use]
     pub fn open_per_shard(&self) -> usize {
         self.bounds.open_transactions.div_ceil(self.router.shards())
     }
 
+    /// The end is near: whoever asks for readiness is told, and nothing is accepted here for oneself.
+    pub fn announce_the_end(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
     /// Begins the end: nothing new is taken or sent out.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.announce_the_end();
         self.gates.values().for_each(|gate| gate.close());
     }
 

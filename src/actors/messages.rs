@@ -8,6 +8,9 @@ use super::router::Place;
 use super::status::ActorStatus;
 use crate::transaction::{Acceptance, Act, Ignored, Key, Report, Transaction};
 
+/// Said of a transaction whose partition has another owner, or none just now.
+pub(super) const MOVING: &str = "the transaction is on its way to another node";
+
 /// One message to one transaction, routed by its key.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -78,6 +81,8 @@ pub enum Call {
     Granted(Box<Grant>),
     /// The gate where it waits for a submission has shut: there may be another way.
     Reroute,
+    /// It was taken in by another node: somebody has to go on with it.
+    Arrived,
     /// The process stops: write down what is out.
     Stop {
         /// Answered once it is durable.
@@ -116,6 +121,8 @@ pub enum Accepted {
     Replayed(Box<Transaction>),
     /// The id is taken by another payload.
     OtherPayload,
+    /// This node does not own it (any more), and nothing was written.
+    Elsewhere,
     /// Nothing was written.
     Unavailable(String),
 }
@@ -138,6 +145,8 @@ pub enum WebhookTaken {
     Yes,
     /// No such transaction, or none that its sender was ever sent.
     Unknown,
+    /// This node does not own the transaction (any more), and nothing was written.
+    Elsewhere,
     /// Nothing was written.
     Unavailable(String),
 }
@@ -167,6 +176,7 @@ impl Call {
             | Self::Act { .. }
             | Self::Granted(_)
             | Self::Reroute
+            | Self::Arrived
             | Self::Stop { .. }
             | Self::Crash => true,
         }
@@ -195,7 +205,20 @@ impl Call {
             Self::Stop { reply } => {
                 let _ = reply.send(());
             }
-            Self::Hint { .. } | Self::Granted(_) | Self::Reroute | Self::Crash => {}
+            Self::Hint { .. } | Self::Granted(_) | Self::Reroute | Self::Arrived | Self::Crash => {}
+        }
+    }
+
+    /// Answers that the transaction is another node's. Whoever asked may have hung up.
+    pub(super) fn answer_elsewhere(self) {
+        match self {
+            Self::Accept { reply, .. } => {
+                let _ = reply.send(Accepted::Elsewhere);
+            }
+            Self::Webhook { reply, .. } => {
+                let _ = reply.send(WebhookTaken::Elsewhere);
+            }
+            other => other.answer_unavailable(MOVING),
         }
     }
 
@@ -220,7 +243,7 @@ impl Call {
             Self::Stop { reply } => {
                 let _ = reply.send(());
             }
-            Self::Hint { .. } | Self::Granted(_) | Self::Reroute | Self::Crash => {}
+            Self::Hint { .. } | Self::Granted(_) | Self::Reroute | Self::Arrived | Self::Crash => {}
         }
     }
 }

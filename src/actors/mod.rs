@@ -13,13 +13,18 @@
 //! actor handles one event at a time: while its record is being made durable, its mailbox, timers and
 //! calls stand still (that is what `ctx.wait` does), and nothing else waits with it.
 
+mod calls_out;
 pub mod gate;
 pub mod house;
+mod intake;
 pub mod messages;
 mod policies;
 pub mod registry;
 pub mod router;
 pub mod status;
+mod tenancy;
 mod transaction;
 
-pub use house::{Bounds, House};
+pub use calls_out::CallsOut;
+pub use house::{Bounds, Ground, House};
+pub use tenancy::Landlord;

@@ -2,6 +2,7 @@
 //! payment is followed up, the notifier says when its app is told.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::ports::{Notifier, Providers};
 use crate::transaction::{AppId, Policy};
@@ -16,16 +17,23 @@ struct AtProvider {
 }
 
 impl Policies {
-    pub(super) fn new(providers: &Providers, notifier: &dyn Notifier, apps: &[AppId]) -> Self {
+    pub(super) fn new(
+        providers: &Providers,
+        notifier: &dyn Notifier,
+        apps: &[AppId],
+        max_pause: Duration,
+    ) -> Self {
         let at_provider = |provider: &Policy| {
             let told = |app: &AppId| Policy {
                 notify: notifier.policy(app),
+                max_pause,
                 ..provider.clone()
             };
             AtProvider {
                 by_app: apps.iter().map(|app| (app.clone(), told(app))).collect(),
                 untold: Policy {
                     notify: None,
+                    max_pause,
                     ..provider.clone()
                 },
             }

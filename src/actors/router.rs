@@ -76,7 +76,13 @@ impl Router {
     /// The shard that a key lives in.
     #[must_use]
     pub fn shard_of(&self, key: &Key) -> usize {
-        key.partition() as usize % self.shards.len()
+        self.shard_of_partition(key.partition())
+    }
+
+    /// The shard that a partition's transactions live in.
+    #[must_use]
+    pub fn shard_of_partition(&self, partition: u32) -> usize {
+        partition as usize % self.shards.len()
     }
 
     /// Has `start` fill the first place that no living shard holds, if there is one.
@@ -259,6 +265,21 @@ impl Router {
                 // A shard that is gone has nothing left to write down.
                 let _ = address.send(super::registry::StopAll).await;
             }
+        }
+    }
+
+    /// Tells every shard something and waits until all have done it.
+    pub(super) async fn ask_all<M>(&self, message: impl Fn() -> M)
+    where
+        M: actix::Message + Send + 'static,
+        M::Result: Send,
+        Registry: actix::Handler<M>,
+    {
+        let addresses = (0..self.shards.len()).filter_map(|shard| self.address(shard));
+        let sent: Vec<_> = addresses.map(|address| address.send(message())).collect();
+        for done in sent {
+            // A shard that is gone has nothing to do any more.
+            let _ = done.await;
         }
     }
 

@@ -21,6 +21,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use serde::Deserialize;
 use tracing::Instrument;
 
+use super::forward::Hop;
 use super::keys::{KeyId, Keys, Role};
 use super::{Doors, Problem, intake};
 use crate::transaction::{AppId, Key};
@@ -115,16 +116,22 @@ pub async fn in_a_span(
 
 impl Caller {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        if let Some(known) = request.extensions().get::<Self>() {
+        let extensions = request.extensions();
+        // A node's own errands have no caller, and must not become anybody's by a key or its lack.
+        if let Some(hop) = extensions.get::<Hop>() {
+            return hop.caller.clone().ok_or_else(Problem::no_key);
+        }
+        if let Some(known) = extensions.get::<Self>() {
             return Ok(known.clone());
         }
+        drop(extensions);
         match request.app_data::<web::Data<Doors>>() {
             Some(doors) => doors.access.identify(request),
             None => Err(Problem::no_key()),
         }
     }
 
-    fn span(&self) -> tracing::Span {
+    pub(super) fn span(&self) -> tracing::Span {
         match self {
             Self::App { app, key } => {
                 tracing::info_span!("request", role = "app", %app, %key)

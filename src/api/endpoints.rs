@@ -4,13 +4,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::auth::Operator;
-use super::{Doors, Problem, body, operators};
+use super::{Doors, Problem, body, forward, operators};
 use crate::ports::EndpointRefusal;
 use crate::transaction::AppId;
 
 /// `GET /v1/endpoints`: how each of them is doing.
-pub(super) async fn list(_: Operator, doors: web::Data<Doors>) -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "data": doors.endpoints.endpoints() }))
+pub(super) async fn list(
+    Operator(caller): Operator,
+    doors: web::Data<Doors>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let here = json!({ "data": doors.endpoints.endpoints() });
+    let answer = forward::gather(&doors, &caller, &request, here).await;
+    HttpResponse::Ok().json(answer.map_or_else(|here| here, |gathered| gathered.data()))
 }
 
 /// `POST /v1/endpoints/{app}/enable`, `/disable`.

@@ -9,7 +9,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::{Caller, Doors, Problem, transactions};
+use super::{Caller, Doors, Problem, forward, transactions};
 use crate::actors::messages::Until;
 use crate::transaction::{Fact, Key, Record};
 
@@ -28,6 +28,9 @@ pub(super) async fn events(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let key = caller.key(&doors, &request, &path)?;
+    if let Some(answer) = forward::to_owner(&doors, &caller, &request, &key, Bytes::new()).await? {
+        return Ok(answer);
+    }
     let records = history(&doors, &key).await?;
     let accepts = request
         .headers()

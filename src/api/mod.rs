@@ -7,12 +7,16 @@ mod auth;
 mod binding;
 pub mod body;
 mod endpoints;
+mod evidence;
+pub mod forward;
 mod health;
 mod history;
 mod idempotency;
 mod inbox;
 mod intake;
 pub mod keys;
+pub mod letters;
+mod nodes;
 mod operators;
 mod prefer;
 mod problem;
@@ -31,10 +35,11 @@ use actix_web::web::{self, ServiceConfig};
 pub use auth::{Access, Caller, in_a_span};
 pub use problem::Problem;
 
+use forward::Neighbours;
 use routing::Routes;
 
 use crate::actors::House;
-use crate::ports::Endpoints;
+use crate::ports::{ClusterView, Endpoints};
 use crate::transaction::AppId;
 
 /// Bounds of the doors.
@@ -81,6 +86,10 @@ pub struct Doors {
     pub retired: BTreeSet<String>,
     /// Where apps are told.
     pub endpoints: Arc<dyn Endpoints>,
+    /// The way to the other nodes, where there are any.
+    pub neighbours: Option<Neighbours>,
+    /// What is known of them.
+    pub cluster: Option<Arc<dyn ClusterView>>,
     /// The bounds.
     pub bounds: DoorBounds,
 }
@@ -128,6 +137,7 @@ pub fn mount(config: &mut ServiceConfig, doors: web::Data<Doors>) {
         .service(door(web::resource("/v1/actors")).route(web::get().to(operators::actors)))
         .service(door(web::resource("/v1/actors/{id}")).route(web::get().to(operators::actor)))
         .service(door(web::resource("/v1/providers")).route(web::get().to(operators::providers)))
+        .service(door(web::resource("/v1/nodes")).route(web::get().to(nodes::list)))
         .service(door(web::resource("/v1/review")).route(web::get().to(operators::review)))
         .service(door(web::resource("/v1/inbox")).route(web::get().to(inbox::list)))
         .service(

@@ -2,14 +2,16 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{Header, IfMatch};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::Operator;
+use super::forward::Gathered;
 use super::transactions::{LIST_MAX, cursor, limit, page, within};
 use super::view::{self, View};
-use super::{Caller, Doors, Problem, body, intake};
+use super::{Caller, Doors, Problem, body, forward, intake};
 use crate::actors::messages::Acted;
 use crate::actors::router::Unanswered;
 use crate::actors::status::ActorStatus;
@@ -27,12 +29,21 @@ pub(super) async fn actor(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let key = caller.key(&doors, &request, &path)?;
+    if let Some(answer) = forward::to_owner(&doors, &caller, &request, &key, Bytes::new()).await? {
+        return Ok(answer);
+    }
     let status = within(
         doors.bounds.commit_deadline,
         doors.house.router.inspect(key.clone()),
     )
     .await?;
     let status = status.ok_or_else(|| Problem::unknown_transaction(key.id))?;
+    let Some(cluster) = &doors.cluster else {
+        return Ok(HttpResponse::Ok().json(status));
+    };
+    let mut status = json!(status);
+    status["node"] = json!(cluster.cluster().node.name);
+    status["partition"] = json!(key.partition());
     Ok(HttpResponse::Ok().json(status))
 }
 
@@ -63,13 +74,23 @@ fn query<T>(query: Query<T>) -> Result<T, Problem> {
 
 /// `GET /v1/actors`: those in memory, by id, and what each shard holds.
 pub(super) async fn actors(
-    _: Operator,
+    Operator(caller): Operator,
     doors: web::Data<Doors>,
+    request: HttpRequest,
     pages: Query<Pages>,
 ) -> Result<HttpResponse, Problem> {
     let pages = query(pages)?;
     let limit = pages.limit.as_deref().map_or(Ok(LIST_MAX), limit)?;
     let after = pages.cursor.as_deref().map(actor_cursor).transpose()?;
+    let here = actors_here(&doors, after, limit).await?;
+    let answer = match forward::gather(&doors, &caller, &request, here).await {
+        Ok(gathered) => actors_of_all(&gathered, limit),
+        Err(here) => here,
+    };
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+async fn actors_here(doors: &Doors, after: Option<Key>, limit: usize) -> Result<Value, Problem> {
     let router = &doors.house.router;
     let keys = router.live_keys(after, limit).await;
     let next = (keys.len() == limit)
@@ -85,12 +106,39 @@ pub(super) async fn actors(
         }
     }
     let shards = router.shard_statuses().await;
-    Ok(HttpResponse::Ok().json(json!({
+    Ok(json!({
         "data": data,
         "has_more": next.is_some(),
         "next_cursor": next,
         "shards": shards,
-    })))
+    }))
+}
+
+/// One page out of each node's page. It ends where the first of them ends that has more, for behind
+/// that key there may be rows that nobody has named yet.
+fn actors_of_all(gathered: &Gathered, limit: usize) -> Value {
+    let cut = |(_, answer): &(String, Value)| actor_cursor(answer["next_cursor"].as_str()?).ok();
+    let mut end: Option<Key> = gathered.answers.iter().filter_map(cut).min();
+    let key = |row: &Value| {
+        let (app, id) = (row["app"].as_str()?, row["id"].as_str()?);
+        actor_cursor(&format!("{app}/{id}")).ok()
+    };
+    let rows = gathered.rows("data").into_iter();
+    let mut rows: Vec<(Key, Value)> = rows.filter_map(|row| Some((key(&row)?, row))).collect();
+    rows.retain(|(key, _)| end.as_ref().is_none_or(|end| key <= end));
+    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if rows.len() > limit {
+        rows.truncate(limit);
+        end = rows.last().map(|(key, _)| key.clone());
+    }
+    let data: Vec<Value> = rows.into_iter().map(|(_, row)| row).collect();
+    json!({
+        "data": data,
+        "has_more": end.is_some(),
+        "next_cursor": end.map(|end| end.to_string()),
+        "shards": gathered.rows("shards"),
+        "missing": gathered.missing,
+    })
 }
 
 /// Where a page of actors begins: after the transaction that the one before ended with.
@@ -109,8 +157,14 @@ fn actor_cursor(text: &str) -> Result<Key, Problem> {
 }
 
 /// `GET /v1/providers`: gates, budgets, breakers.
-pub(super) async fn providers(_: Operator, doors: web::Data<Doors>) -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "data": doors.house.gate_statuses() }))
+pub(super) async fn providers(
+    Operator(caller): Operator,
+    doors: web::Data<Doors>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let here = json!({ "data": doors.house.gate_statuses() });
+    let answer = forward::gather(&doors, &caller, &request, here).await;
+    HttpResponse::Ok().json(answer.map_or_else(|here| here, |gathered| gathered.data()))
 }
 
 /// `GET /v1/review`: what needs a person.
@@ -153,6 +207,9 @@ pub(super) async fn act(
     .await?;
     if !body.is_empty() {
         body::expect_json(&request)?;
+    }
+    if let Some(answer) = forward::to_owner(&doors, &caller, &request, &key, body.clone()).await? {
+        return Ok(answer);
     }
     let act = read_act(&caller, &word, &body, seen_version(&request)?)?;
     tracing::info!(%key, command = word, by = %act.by, "somebody acts");

@@ -334,6 +334,28 @@ impl Problem {
         .retry()
     }
 
+    pub(super) fn moving() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "moving",
+            "The transaction is on its way to another node",
+            "nobody can speak for this transaction just now, and nothing was done; repeat the same request after the \
+             time that Retry-After names",
+        )
+        .retry()
+    }
+
+    pub(super) fn owner_unreachable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "owner_unreachable",
+            "The transaction's node does not answer",
+            "another node speaks for this transaction and could not be reached; another one takes over within seconds \
+             if it is gone. Nothing was done; repeat the same request after the time that Retry-After names",
+        )
+        .retry()
+    }
+
     pub(super) fn not_ready(why: &str) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

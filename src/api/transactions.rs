@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, Header, IfNoneMatch};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::view::{self, Line, View};
-use super::{Caller, Doors, Problem, binding, body, idempotency, intake, prefer};
+use super::{Caller, Doors, Problem, binding, body, forward, idempotency, intake, prefer};
 use crate::actors::messages::{Accepted, Found, Until};
 use crate::actors::router::Unanswered;
-use crate::ports::ListQuery;
+use crate::ports::{ListQuery, Owner};
 use crate::transaction::{Key, Status, Transaction};
 
 /// Rows of a list, unless the client says.
@@ -49,32 +50,44 @@ pub(super) async fn submit(
         acceptance.key.id = binding::resolve(&doors, &acceptance.key, &idempotency_key).await?;
     }
     let key = acceptance.key.clone();
-    let accepted = within(
-        doors.bounds.commit_deadline,
-        doors.house.router.accept(acceptance),
-    )
-    .await?;
+    let accepted = within(doors.bounds.commit_deadline, doors.house.accept(acceptance)).await?;
     let (mut transaction, replayed) = match accepted {
         Accepted::New(transaction) => (transaction, false),
         Accepted::Replayed(transaction) => (transaction, true),
         Accepted::OtherPayload => return Err(Problem::other_payload(key.id)),
+        Accepted::Elsewhere => return Err(Problem::moving()),
         Accepted::Unavailable(why) => return Err(Problem::unavailable(why)),
     };
     let wait = prefer::wait(&request);
+    let (mut awaited, mut waited) = (None, wait.is_some());
     if let Some(wait) = wait.filter(|_| !transaction.state.is_final()) {
-        transaction = wait_for(&doors, &key, Until::Final, wait)
-            .await?
-            .unwrap_or(transaction);
+        if doors.house.ownership.owner(key.partition()) == Owner::Here {
+            match wait_for(&doors, &key, Until::Final, wait).await {
+                Ok(known) => transaction = known.unwrap_or(transaction),
+                Err(problem) if doors.neighbours.is_none() => return Err(problem),
+                // It may have moved meanwhile; what was accepted stays accepted.
+                Err(_) => waited = false,
+            }
+        } else {
+            awaited = forward::wait_at_owner(&doors, &caller, &key, wait).await;
+            waited = awaited.is_some();
+        }
     }
-    let mut response = view::answer(&transaction, StatusCode::ACCEPTED);
+    let mut response = match &awaited {
+        Some(awaited) => awaited.answer(),
+        None => view::answer(&transaction, StatusCode::ACCEPTED),
+    };
     response.insert_header((header::LOCATION, format!("/v1/transactions/{}", key.id)));
     if replayed {
         response.insert_header(("Idempotent-Replayed", "true"));
     }
-    if wait.is_some() {
+    if waited {
         response.insert_header(("Preference-Applied", "wait"));
     }
-    Ok(response.json(View::of(&transaction)))
+    Ok(match awaited {
+        Some(awaited) => response.body(awaited.body),
+        None => response.json(View::of(&transaction)),
+    })
 }
 
 /// `GET /v1/transactions/{id}`.
@@ -85,6 +98,9 @@ pub(super) async fn read(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let key = caller.key(&doors, &request, &path)?;
+    if let Some(answer) = forward::to_owner(&doors, &caller, &request, &key, Bytes::new()).await? {
+        return Ok(answer);
+    }
     let mut transaction = find(&doors, &key).await?;
     let known = IfNoneMatch::parse(&request)
         .ok()

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde_json::Value;
 
-use super::{FAILED, ListArguments, ServerArguments, StatusArguments};
+use super::{FAILED, ListArguments, NodesArguments, ServerArguments, StatusArguments};
 use crate::adapters::provider::{ClientSettings, client};
 
 /// A running teller answers within its own deadlines, which are shorter than this.
@@ -42,6 +42,13 @@ pub(super) fn status(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     )?;
     writeln!(out, "  version   {}", status["version"])?;
     writeln!(out, "  provider  {}", text("provider"))?;
+    if let Some(node) = status["node"].as_str() {
+        writeln!(
+            out,
+            "  node      {node} (partition {})",
+            status["partition"]
+        )?;
+    }
     if let Some(why) = status["not_final_because"].as_str() {
         writeln!(out, "  because   {why}")?;
     }
@@ -122,6 +129,39 @@ pub(super) fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
     }
     if let Some(next) = page["next_cursor"].as_str() {
         eprintln!("more: --cursor {next}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn nodes(arguments: &NodesArguments) -> anyhow::Result<ExitCode> {
+    let Some(answer) = get(&arguments.server, &["v1", "nodes"], &[])? else {
+        return Ok(ExitCode::from(FAILED));
+    };
+    let mut out = std::io::stdout();
+    if arguments.server.json {
+        writeln!(out, "{answer:#}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for row in answer["data"].as_array().into_iter().flatten() {
+        let text = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
+        let is = |name: &str| row[name].as_bool().unwrap_or_default();
+        writeln!(
+            out,
+            "{}{:<20}  {:<6}  {:<8}  {:>3} partitions  {}  {}",
+            if is("here") { '*' } else { ' ' },
+            text("node"),
+            if is("alive") { "alive" } else { "silent" },
+            text("release"),
+            row["partitions_owned"],
+            text("url"),
+            text("partitions"),
+        )?;
+    }
+    if let Some(unowned) = answer["unowned"].as_u64().filter(|count| *count > 0) {
+        eprintln!("{unowned} partitions are owned by nobody just now");
+    }
+    if let Some(trouble) = answer["here"]["trouble"].as_str() {
+        eprintln!("the node that answers is in trouble: {trouble}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,9 +3,11 @@
 mod check;
 mod client;
 pub mod demo;
+mod healthcheck;
 mod key;
 mod provider;
 mod serve;
+mod supervisor;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -43,6 +45,10 @@ enum Command {
     Status(StatusArguments),
     /// List transactions, newest first.
     List(ListArguments),
+    /// Show the nodes, and which of them owns what.
+    Nodes(NodesArguments),
+    /// Ask a running teller whether it is ready: exit code 0 if it is, 1 with the reason if not.
+    Healthcheck(HealthcheckArguments),
     /// Make keys for apps and operators.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -98,6 +104,9 @@ struct ServeArguments {
     /// Listen for other machines although no key is configured: anybody there can move money.
     #[arg(long, env = "TELLER_I_ACCEPT_OPEN_DOORS")]
     i_accept_open_doors: bool,
+    /// Take a store that can lose what it confirmed, such as one that does not write to disk at once.
+    #[arg(long, env = "TELLER_I_ACCEPT_DATA_LOSS")]
+    i_accept_data_loss: bool,
 }
 
 #[derive(Args)]
@@ -164,6 +173,22 @@ struct ListArguments {
     cursor: Option<String>,
 }
 
+#[derive(Args)]
+struct NodesArguments {
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+#[derive(Args)]
+struct HealthcheckArguments {
+    /// Where teller listens; a URL with a path is asked as it is.
+    #[arg(long, env = "TELLER_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Ask whether the process lives, instead of whether it should be sent requests.
+    #[arg(long)]
+    live: bool,
+}
+
 impl ServeArguments {
     fn overrides(&self) -> Overrides {
         Overrides {
@@ -172,6 +197,7 @@ impl ServeArguments {
             data_dir: self.data_dir.clone(),
             workers: self.workers,
             open_doors: self.i_accept_open_doors,
+            accept_data_loss: self.i_accept_data_loss,
         }
     }
 }
@@ -186,6 +212,8 @@ pub fn run() -> ExitCode {
         Command::Provider(arguments) => provider::provider(&arguments),
         Command::Status(arguments) => client::status(&arguments),
         Command::List(arguments) => client::list(&arguments),
+        Command::Nodes(arguments) => client::nodes(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::healthcheck(&arguments),
         Command::Key(KeyCommand::New(arguments)) => key::new(&arguments),
         Command::MockProvider { arguments } => {
             let program = OsString::from("teller mock-provider");

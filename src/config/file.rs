@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::cluster::ClusterTable;
 use super::keys::KeyConfig;
 use super::providers::ProviderTable;
+use super::redis::RedisTable;
 use super::routing::RouteTable;
 use crate::adapters::notifier::NotifyConfig;
 use crate::adapters::provider::{OneOrMany, Written};
@@ -36,8 +38,10 @@ pub(super) struct File {
     pub(super) retired_providers: Vec<String>,
     #[serde(default)]
     pub(super) route: Vec<Spanned<RouteTable>>,
+    pub(super) redis: Option<Spanned<RedisTable>>,
     #[serde(default)]
     pub(super) bounds: BoundsTable,
+    pub(super) cluster: Option<Spanned<ClusterTable>>,
 }
 
 #[derive(Deserialize)]

@@ -2,12 +2,14 @@
 //! by the environment, and that by flags.
 
 mod apps;
+mod cluster;
 mod doors;
 mod effective;
 mod file;
 mod keys;
 mod origin;
 mod providers;
+mod redis;
 mod routing;
 mod secret_source;
 mod secrets;
@@ -21,8 +23,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 pub use apps::{APPS_MAX, AppConfig};
+pub use cluster::ClusterConfig;
 pub use keys::{KEYS_MAX, KeyConfig, NewKey};
 pub use providers::{PROVIDERS_MAX, ProviderConfig};
+pub use redis::{RedisConfig, StorePlace};
 pub use routing::ROUTES_MAX;
 pub use secret_source::SecretSource;
 pub use secrets::webhook_secrets;
@@ -78,12 +82,16 @@ pub struct Config {
     pub inbox_kept_for: Duration,
     /// Files with secrets for the tokens in webhook URLs; without any, one is made in the data directory.
     pub token_secret_files: Vec<PathBuf>,
+    /// The store that several nodes share, instead of the journal in `data_dir`.
+    pub redis: Option<RedisConfig>,
     /// Bounds of the actors.
     pub bounds: Bounds,
     /// Bounds of the doors.
     pub doors: DoorBounds,
     /// Log rows that may wait to be folded.
     pub max_unfolded: u64,
+    /// This node among others; `None` for a node that is alone.
+    pub cluster: Option<ClusterConfig>,
     /// What works and is unwise, in words for an operator.
     pub warnings: Vec<String>,
 }
@@ -101,6 +109,8 @@ pub struct Overrides {
     pub workers: Option<usize>,
     /// As if `open_doors = true` were said.
     pub open_doors: bool,
+    /// Takes a store that can lose what it confirmed.
+    pub accept_data_loss: bool,
 }
 
 impl Config {
@@ -152,7 +162,18 @@ impl Config {
             &mut warnings,
         )?;
         let routes = routing::routes(&place, file.route, &providers.all, &apps)?;
+        let redis = file
+            .redis
+            .map(|table| redis::redis(&place, table, overrides.accept_data_loss, &mut warnings))
+            .transpose()?;
+        let cluster = file
+            .cluster
+            .map(|table| cluster::cluster(&place, table, &mut warnings))
+            .transpose()?;
+        let token_files = file.webhooks.token_secret_files.len();
+        redis::goes_together(&origin, redis.is_some(), cluster.is_some(), token_files)?;
         Ok(Self {
+            redis,
             listen: overrides.listen.unwrap_or(file.listen),
             public_url: overrides.public_url.or(file.public_url),
             data_dir: overrides
@@ -182,6 +203,7 @@ impl Config {
             bounds: bounds(&file.bounds),
             doors: doors(&file.bounds),
             max_unfolded: file.bounds.max_unfolded.unwrap_or(500_000),
+            cluster,
             origin: path.to_owned(),
             warnings,
         })

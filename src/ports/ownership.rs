@@ -113,6 +113,7 @@ pub trait Tenants: Send + Sync {
     /// How many calls to providers are out for a partition's transactions.
     fn calls_out(&self, partition: u32) -> usize;
 
-    /// A transaction of ours was accepted by another node.
-    fn arrived(&self, key: &Key);
+    /// A transaction of ours was accepted by another node. Says whether it is in good hands; else it
+    /// has to be said again.
+    fn arrived(&self, key: &Key) -> bool;
 }

@@ -55,6 +55,9 @@ pub struct Policy {
     /// After this long without a word from our own call, the call itself is given up as unknown:
     /// longer than every time-out of the client, so it only fires when something is broken.
     pub call_overdue_after: Duration,
+    /// Added to the window of whatever was in another life's hands: how long after it lost the right to
+    /// act that life may still send what it had made up its mind to. Zero where there can be no other.
+    pub max_pause: Duration,
     /// How the app is told; `None` tells it nothing.
     pub notify: Option<NotifyPolicy>,
 }

@@ -3,8 +3,10 @@
 mod audit;
 mod behaviour;
 mod core;
+mod council;
 mod docs;
 mod kill;
+mod neighbours;
 mod servers;
 mod simulation;
 mod support;

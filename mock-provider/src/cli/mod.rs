@@ -5,6 +5,7 @@ mod acorn;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -88,6 +89,14 @@ struct AppArgs {
     /// API key to send as bearer token
     #[arg(long, env = "MOCK_APP_BEARER", hide_env_values = true)]
     bearer: Option<String>,
+    /// A file with that key instead, as container engines hand out secrets
+    #[arg(
+        long,
+        env = "MOCK_APP_BEARER_FILE",
+        value_name = "FILE",
+        conflicts_with = "bearer"
+    )]
+    bearer_file: Option<PathBuf>,
     /// How often a request is sent twice at once, 0 to 1
     #[arg(long, default_value_t = 0.0)]
     double_tap: f64,
@@ -150,11 +159,19 @@ async fn run_acorn(args: AcornArgs) -> anyhow::Result<()> {
 }
 
 async fn run_app(args: AppArgs) -> anyhow::Result<()> {
+    let bearer = match &args.bearer_file {
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("--bearer-file {} can't be read", file.display()))?;
+            Some(text.trim().to_owned())
+        }
+        None => args.bearer,
+    };
     let running = app::start(app::Options {
         host: args.listen.host,
         port: args.port,
         teller: args.teller,
-        bearer: args.bearer,
+        bearer,
         double_tap: args.double_tap,
         seed: args.seed,
     })

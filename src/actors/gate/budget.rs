@@ -54,6 +54,20 @@ impl Budget {
         now + Duration::from_millis(wait_ms as u64)
     }
 
+    /// From now on it refills at another rate and saves up another amount; it is not refilled.
+    pub(super) fn resize(&mut self, per_second: f64, burst: f64, now: Mono) {
+        self.refill(now);
+        self.per_second = per_second;
+        self.burst = burst.max(1.0);
+        self.tokens = self.tokens.min(self.burst);
+    }
+
+    /// Everything that was saved up is lost.
+    pub(super) fn spill(&mut self, now: Mono) {
+        self.refill(now);
+        self.tokens = 0.0;
+    }
+
     /// Whole tokens at hand.
     pub(super) fn left(&self) -> f64 {
         self.tokens.floor()

@@ -14,6 +14,7 @@ mod budget;
 pub mod pump;
 mod queue;
 mod reroute;
+mod share;
 mod status;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,7 @@ pub use breaker::BreakerState;
 use budget::Budget;
 use queue::{Doubt, Doubts, Line};
 use reroute::Rerouting;
+use share::Share;
 pub use status::GateStatus;
 
 use crate::clock::Clock;
@@ -59,6 +61,7 @@ struct GateState {
     inquiries_out: u32,
     inquiry_budget: Budget,
     hint_budget: Budget,
+    share: Share,
     closed: bool,
     submitted: u64,
     inquired: u64,
@@ -140,6 +143,7 @@ impl Gate {
                 f64::from(limits.inquiry_burst) * HINT_SHARE,
                 now,
             ),
+            share: Share::WHOLE,
             closed: false,
             submitted: 0,
             inquired: 0,
@@ -172,7 +176,7 @@ impl Gate {
         let first = state.submissions.is_empty();
         state.submissions.join(key);
         // Behind others nothing changes for the pump: it waits for what they wait for.
-        if first && state.submissions_out < self.limits.submissions_at_once {
+        if first && state.submissions_out < state.share.places(self.limits.submissions_at_once) {
             self.changed.notify_one();
         }
     }
@@ -213,7 +217,8 @@ impl Gate {
     #[must_use]
     pub fn take_hint(&self) -> bool {
         let now = self.clock.mono();
-        self.lock().hint_budget.take(now)
+        let mut state = self.lock();
+        state.has_share(now) && state.hint_budget.take(now)
     }
 
     /// Hands out nothing more: the process is about to stop.
@@ -274,18 +279,21 @@ impl Gate {
         if state.rerouting.is_some() {
             return Some(now + reroute::PAUSE);
         }
+        if !state.has_share(now) {
+            return None;
+        }
         let breaker = state.breaker.next_at(now)?;
         let inquiry = (!state.inquiries.is_empty()
-            && state.inquiries_out < self.limits.inquiries_at_once)
-            .then(|| state.inquiry_budget.next_at(now));
+            && state.inquiries_out < state.share.places(self.limits.inquiries_at_once))
+        .then(|| state.inquiry_budget.next_at(now));
         let submission = (!state.submissions.is_empty()
-            && state.submissions_out < self.limits.submissions_at_once)
-            .then(|| {
-                state
-                    .submission_rate
-                    .as_mut()
-                    .map_or(now, |rate| rate.next_at(now))
-            });
+            && state.submissions_out < state.share.places(self.limits.submissions_at_once))
+        .then(|| {
+            state
+                .submission_rate
+                .as_mut()
+                .map_or(now, |rate| rate.next_at(now))
+        });
         Some(inquiry.into_iter().chain(submission).min()?.max(breaker))
     }
 
@@ -308,7 +316,10 @@ impl Gate {
 
     fn admit_submission(self: &Arc<Self>, state: &mut GateState) -> Option<Permit> {
         let now = self.clock.mono();
-        if state.closed || state.submissions_out >= self.limits.submissions_at_once {
+        if state.closed
+            || !state.has_share(now)
+            || state.submissions_out >= state.share.places(self.limits.submissions_at_once)
+        {
             return None;
         }
         if state
@@ -335,7 +346,9 @@ impl Gate {
 
     fn next_inquiry(self: &Arc<Self>, state: &mut GateState) -> Option<Grant> {
         let now = self.clock.mono();
-        let room = !state.closed && state.inquiries_out < self.limits.inquiries_at_once;
+        let room = !state.closed
+            && state.has_share(now)
+            && state.inquiries_out < state.share.places(self.limits.inquiries_at_once);
         if state.inquiries.is_empty()
             || !room
             || !state.inquiry_budget.has(now)

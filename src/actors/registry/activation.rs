@@ -22,14 +22,15 @@ const UNREADABLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// A transaction on its way into memory.
 pub(super) struct Waiting {
-    buffered: Vec<Deliver>,
+    pub(super) buffered: Vec<Deliver>,
     dormant: Option<Dormant>,
 }
 
 impl Registry {
     /// Begins to load `key`; at most once at a time.
     pub(super) fn activate(&mut self, key: &Key, ctx: &mut Context<Self>) {
-        if self.live.contains_key(key)
+        if self.tenure(key).is_none()
+            || self.live.contains_key(key)
             || self.activating.contains_key(key)
             || self.crashes.is_quarantined(key)
         {

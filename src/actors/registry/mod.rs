@@ -9,10 +9,11 @@ mod crashes;
 mod notices;
 mod recovery;
 mod routing;
+mod tenancy;
 mod wakeups;
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message, SpawnHandle};
@@ -21,6 +22,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use activation::Waiting;
 use crashes::Crashes;
 pub(super) use notices::{Departure, Notice};
+pub(super) use tenancy::{Gained, HandOver, Lost};
 pub(super) use wakeups::Dormant;
 use wakeups::Wakeups;
 
@@ -45,6 +47,10 @@ pub struct Registry {
     notices: Option<UnboundedSender<Notice>>,
     alarm: Option<(crate::transaction::Mono, SpawnHandle)>,
     generations: u64,
+    /// Partitions that are being given up: their actors take nothing more.
+    closing: HashSet<u32>,
+    /// Journals that are still being read for what is open.
+    recovering: usize,
     recovered: bool,
 }
 
@@ -80,6 +86,8 @@ impl Registry {
                 notices: None,
                 alarm: None,
                 generations: 0,
+                closing: HashSet::new(),
+                recovering: 0,
                 recovered: false,
             };
             registry.start()
@@ -98,6 +106,7 @@ impl Registry {
         activations: u32,
     ) -> Option<&mut Live> {
         let notices = self.notices.clone()?;
+        let tenure = self.tenure(key)?;
         self.generations += 1;
         let generation = self.generations;
         let house = Arc::clone(&self.house);
@@ -106,6 +115,7 @@ impl Registry {
             house,
             notices,
             generation,
+            tenure,
             activations,
             opening,
         };

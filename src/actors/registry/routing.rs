@@ -21,7 +21,9 @@ const STOPPING: &str = "this node is stopping";
 
 impl Registry {
     pub(super) fn route(&mut self, deliver: Deliver, ctx: &mut Context<Self>) {
-        if let Some(live) = self.live.get_mut(&deliver.key) {
+        if self.tenure(&deliver.key).is_none() {
+            deliver.call.answer_elsewhere();
+        } else if let Some(live) = self.live.get_mut(&deliver.key) {
             match live.address.try_send(deliver) {
                 Ok(()) => live.sent += 1,
                 Err(SendError::Full(deliver)) => turn_away(deliver.call, MAILBOX_FULL),
@@ -63,9 +65,12 @@ impl Registry {
             Call::Hint { .. } if !dormant => {}
             // Whatever waited for that gate is done with waiting.
             Call::Reroute if !dormant => {}
+            // It is known, and comes back by itself.
+            Call::Arrived if dormant => {}
             Call::Accept { .. }
             | Call::Hint { .. }
             | Call::Reroute
+            | Call::Arrived
             | Call::Read { .. }
             | Call::Watch { .. }
             | Call::Inspect { .. }

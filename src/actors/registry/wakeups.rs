@@ -41,6 +41,12 @@ impl Wakeups {
         Some(dormant)
     }
 
+    /// Lets those go that `theirs` names.
+    pub(super) fn forget(&mut self, theirs: impl Fn(&Key) -> bool) {
+        self.sleepers.retain(|key, _| !theirs(key));
+        self.order.retain(|(_, key)| !theirs(key));
+    }
+
     /// The clock of a sleeper and how often it was in memory.
     pub(super) fn peek(&self, key: &Key) -> (Option<Volatile>, u32) {
         let dormant = self.sleepers.get(key);

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use actix::fut::{ActorFutureExt, WrapFuture};
 use actix::{ActorContext, AsyncContext, Context};
 
+use super::commit::persist;
 use super::stand_in::{addressed, destination};
 use super::{TransactionActor, WATCHERS_MAX};
 use crate::actors::gate::Grant;
+use crate::actors::house::House;
 use crate::actors::messages::{Accepted, Acted, Call, Found, Reply, Until, WebhookTaken};
 use crate::actors::router::Place;
 use crate::actors::status::{ActorStatus, Residence};
-use crate::ports::{AppendError, Expect};
+use crate::ports::{Append, AppendError, Committed, Expect};
 use crate::transaction::{
     Acceptance, Errand, Event, Finding, Ignored, Report, Transaction, accept,
 };
@@ -81,6 +83,8 @@ impl TransactionActor {
             }
             Call::Granted(grant) => self.granted(*grant, ctx),
             Call::Reroute => self.reroute(),
+            // It is here already.
+            Call::Arrived => {}
             Call::Stop { reply } => self.happen_then(Event::Stopping, ctx, |_, _| {
                 let _ = reply.send(());
             }),
@@ -141,10 +145,8 @@ impl TransactionActor {
         let policy = intent.as_ref().and(there).unwrap_or(own);
         let decision = accept(&acceptance, intent, self.house.clock.now(), policy);
         self.submission_permit = permit;
-        let appended = self
-            .house
-            .journal
-            .append(self.append_of(&decision, Expect::Absent));
+        let append = self.append_of(&decision, Expect::Absent);
+        let appended = first_append(Arc::clone(&self.house), append);
         ctx.wait(appended.into_actor(self).map(move |result, actor, ctx| {
             let _held_until_answered = place;
             match result {
@@ -174,11 +176,11 @@ impl TransactionActor {
                     let _ = reply.send(Accepted::Unavailable(error.to_string()));
                     ctx.stop();
                 }
-                Err(AppendError::Fenced | AppendError::Unconfirmed(_)) => {
-                    let _ = reply.send(Accepted::Unavailable("fenced".to_owned()));
-                    ctx.stop();
+                Err(error @ AppendError::Fenced) => {
+                    let _ = reply.send(Accepted::Elsewhere);
+                    actor.refused(&error, ctx);
                 }
-                Err(AppendError::Unavailable(why)) => {
+                Err(AppendError::Unavailable(why) | AppendError::Unconfirmed(why)) => {
                     let _ = reply.send(Accepted::Unavailable(why));
                     ctx.stop();
                 }
@@ -287,6 +289,20 @@ impl TransactionActor {
         call: impl Future<Output = T> + 'static,
         came_back: impl FnOnce(&mut Self, T) -> Event + 'static,
     ) {
+        let (house, partition, tenure) = (
+            Arc::clone(&actor.house),
+            actor.key.partition(),
+            actor.tenure,
+        );
+        let call = async move {
+            // A lease that was not renewed in time may be another's by now. Whoever has lost it never
+            // gets past here: its actor is about to go.
+            if !house.ownership.when_allowed(partition, tenure).await {
+                std::future::pending::<()>().await;
+            }
+            let _out = house.calls_out().goes_out(partition);
+            call.await
+        };
         ctx.spawn(call.into_actor(actor).map(move |result, actor, ctx| {
             let event = came_back(actor, result);
             actor.happen(event, ctx);
@@ -298,7 +314,16 @@ impl TransactionActor {
     }
 }
 
-fn replay(seat: &Transaction, acceptance: &Acceptance) -> Accepted {
+/// Appends an acceptance. What was surely not written is answered at once, and its sender tries again;
+/// what may have been written is repeated until that is known.
+async fn first_append(house: Arc<House>, append: Append) -> Result<Committed, AppendError> {
+    match house.journal.append(append.clone()).await {
+        Err(AppendError::Unconfirmed(_)) => persist(&house, append).await,
+        result => result,
+    }
+}
+
+pub(in crate::actors) fn replay(seat: &Transaction, acceptance: &Acceptance) -> Accepted {
     if seat.payload_hash == acceptance.payload_hash {
         Accepted::Replayed(Box::new(seat.clone()))
     } else {

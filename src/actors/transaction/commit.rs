@@ -10,9 +10,11 @@ use crate::actors::house::House;
 use crate::ports::{Append, AppendError, Committed, Expect, JournalHealth, Summary};
 use crate::transaction::{Decision, Event, Ignored, Record, Transaction, invariants};
 
-/// The pause before an append that the journal had no room for is tried again. It clears its queue
-/// at every fsync.
-const FULL_JOURNAL_PAUSE: Duration = Duration::from_millis(20);
+/// The first pause before an append that the journal had no room for is tried again; each further one
+/// is twice as long. A journal clears its queue at every fsync.
+const REFUSED_PAUSE: Duration = Duration::from_millis(20);
+/// The longest such pause: a store that comes back should not be waited for much longer than that.
+const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 impl TransactionActor {
     /// Decides, commits, performs, then calls `after` with what came of it.
@@ -69,19 +71,30 @@ impl TransactionActor {
                         actor.become_decided(decision, ctx);
                         after(actor);
                     }
-                    Err(error) => {
-                        tracing::error!(key = %actor.key, %error, "record refused");
-                        ctx.stop();
-                    }
+                    Err(error) => actor.refused(&error, ctx),
                 }),
         );
+    }
+
+    /// The journal holds something else than this actor thought, or another node is its owner: it
+    /// goes, and whoever has the right to brings it back from the journal.
+    pub(super) fn refused(&self, error: &AppendError, ctx: &mut Context<Self>) {
+        if *error == AppendError::Fenced {
+            tracing::warn!(key = %self.key, "record refused: the partition has another owner");
+            self.house
+                .ownership
+                .fenced(self.key.partition(), self.tenure);
+        } else {
+            tracing::error!(key = %self.key, %error, "record refused");
+        }
+        ctx.stop();
     }
 
     pub(super) fn append_of(&self, decision: &Decision, expect: Expect) -> Append {
         Append {
             key: self.key.clone(),
             expect,
-            tenure: None,
+            tenure: Some(self.tenure),
             records: decision.records.clone(),
             summary: Summary::of(&decision.next, self.house.clock.now()),
         }
@@ -137,18 +150,24 @@ fn fold(actor: &TransactionActor, records: &[Record]) -> Result<Transaction, Str
     Transaction::fold(&actor.key, records).map_err(|corrupt| corrupt.to_string())
 }
 
-/// Appends, waiting while the journal has no room. An error that the journal can't recover from ends
-/// the process soon; until then nothing is acknowledged.
-async fn persist(house: &House, append: Append) -> Result<Committed, AppendError> {
+/// Appends, waiting while the journal has no room or can't be reached, and repeating what it has not
+/// confirmed: until then nothing of it is acted upon or answered. An error that the journal can't
+/// recover from ends the process soon; the end of the tenure ends the waiting.
+pub(super) async fn persist(house: &House, append: Append) -> Result<Committed, AppendError> {
+    let mut pause = REFUSED_PAUSE;
     loop {
-        match house.journal.append(append.clone()).await {
-            Err(AppendError::Unavailable(why)) => match house.journal.health() {
-                JournalHealth::Failed(_) => return Err(AppendError::Unavailable(why)),
-                JournalHealth::Serving
-                | JournalHealth::Lagging(_)
-                | JournalHealth::Unreachable(_) => tokio::time::sleep(FULL_JOURNAL_PAUSE).await,
-            },
+        let error = match house.journal.append(append.clone()).await {
+            Err(error @ (AppendError::Unavailable(_) | AppendError::Unconfirmed(_))) => error,
             result => return result,
+        };
+        match house.journal.health() {
+            JournalHealth::Failed(_) => return Err(error),
+            JournalHealth::Serving | JournalHealth::Lagging(_) | JournalHealth::Unreachable(_) => {}
         }
+        if append.tenure != house.ownership.tenure(append.key.partition()) {
+            return Err(AppendError::Fenced);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(REFUSED_PAUSE_MAX);
     }
 }

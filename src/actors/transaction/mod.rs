@@ -19,13 +19,14 @@ use std::sync::Arc;
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
 use tokio::sync::mpsc::UnboundedSender;
 
+pub(super) use calls::replay;
 pub(super) use leaving::Retire;
 
 use super::gate::{Gate, Permit};
 use super::house::House;
 use super::messages::{Deliver, Found, Reply, Until};
 use super::registry::Notice;
-use crate::ports::{Kept, Provider};
+use crate::ports::{Kept, Provider, Tenure};
 use crate::transaction::{Event, Key, Mono, Policy, Transaction, Volatile, decide};
 
 /// Messages that may wait for one actor. It is busy for a commit at a time, milliseconds; more than
@@ -50,6 +51,8 @@ pub(super) struct TransactionActor {
     /// To the registry. Unbounded in itself; each actor has at most one notice under way.
     notices: UnboundedSender<Notice>,
     generation: u64,
+    /// By what right it acts. An actor never outlives it: a new right makes a new actor.
+    tenure: Tenure,
     activations: u32,
     opening: Option<Opening>,
     seat: Option<Transaction>,
@@ -72,6 +75,7 @@ pub(super) struct Birth {
     pub(super) house: Arc<House>,
     pub(super) notices: UnboundedSender<Notice>,
     pub(super) generation: u64,
+    pub(super) tenure: Tenure,
     pub(super) activations: u32,
     pub(super) opening: Opening,
 }
@@ -84,6 +88,7 @@ impl TransactionActor {
             house: birth.house,
             notices: birth.notices,
             generation: birth.generation,
+            tenure: birth.tenure,
             activations: birth.activations,
             opening: Some(birth.opening),
             seat: None,

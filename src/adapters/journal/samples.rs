@@ -181,6 +181,7 @@ fn policy() -> Policy {
         backoff_ladder: vec![minute],
         submit_within: minute,
         call_overdue_after: minute,
+        max_pause: Duration::ZERO,
         notify: None,
     }
 }

@@ -268,6 +268,26 @@ impl Health {
         self.remembered = trouble;
     }
 
+    /// Takes over a switch that somebody has thrown at another node. `theirs` is what the shared memory
+    /// holds now; it counts if it is news to this node, and if nothing of this node's own is still to be
+    /// written down over it.
+    pub(super) fn follow(&mut self, theirs: Option<EndpointTrouble>) {
+        let switch = |trouble: &Option<EndpointTrouble>| {
+            trouble
+                .as_ref()
+                .and_then(|trouble| trouble.disabled.clone())
+        };
+        let known = switch(&self.remembered);
+        if switch(&theirs) == known || self.disabled != known {
+            return;
+        }
+        self.enable();
+        match theirs {
+            Some(trouble) => self.recalled(trouble),
+            None => self.remembered = None,
+        }
+    }
+
     /// Takes over what an earlier process has left.
     pub(super) fn recalled(&mut self, trouble: EndpointTrouble) {
         self.failing_since = trouble.failing_since;

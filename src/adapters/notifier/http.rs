@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use reqwest::header::RETRY_AFTER;
@@ -33,6 +34,8 @@ struct Inner {
     clock: Clock,
     scale: TimeScale,
     memory: OnceLock<Arc<dyn EndpointMemory>>,
+    /// Whether other nodes write into the memory, too.
+    follows: AtomicBool,
 }
 
 impl fmt::Debug for Inner {
@@ -61,6 +64,7 @@ impl HttpNotifier {
             clock,
             scale,
             memory: OnceLock::new(),
+            follows: AtomicBool::new(false),
         })))
     }
 
@@ -78,6 +82,30 @@ impl HttpNotifier {
         }
         // A second memory would be a fault of the caller; the first stays.
         let _ = self.0.memory.set(memory);
+        Ok(())
+    }
+
+    /// Reads the memory again, which other nodes share, and takes over the switches that were thrown
+    /// there. Whoever calls it once does so every few seconds.
+    ///
+    /// # Errors
+    /// Why the memory can't be read.
+    pub async fn follow(&self) -> Result<(), String> {
+        self.0.follows.store(true, Ordering::Release);
+        let Some(memory) = self.0.memory.get() else {
+            return Ok(());
+        };
+        // Nothing of this node's own is written between the reading and the taking over.
+        let mut held = Vec::with_capacity(self.0.endpoints.len());
+        for endpoint in self.0.endpoints.values() {
+            held.push(endpoint.writing.lock().await);
+        }
+        let recalled = tokio::time::timeout(WRITTEN_WITHIN, memory.recall()).await;
+        let recalled = recalled.map_err(|_| "the memory does not answer".to_owned())??;
+        let mut theirs: BTreeMap<_, _> = recalled.into_iter().collect();
+        for (app, endpoint) in &self.0.endpoints {
+            endpoint.health().follow(theirs.remove(app));
+        }
         Ok(())
     }
 }
@@ -184,10 +212,17 @@ impl Inner {
         if endpoint.health().to_remember(clock.now()).is_none() {
             return Ok(());
         }
+        let follows = self.follows.load(Ordering::Acquire);
         let (endpoint, memory) = (Arc::clone(endpoint), Arc::clone(memory));
         // In a task of its own: a transaction that leaves must not leave it half done.
         let written = tokio::spawn(async move {
             let _one_at_a_time = endpoint.writing.lock().await;
+            if follows {
+                // What another node has written since must not be written over unread.
+                let theirs = memory.recall().await?;
+                let theirs = theirs.into_iter().find(|(app, _)| *app == endpoint.app);
+                endpoint.health().follow(theirs.map(|(_, trouble)| trouble));
+            }
             let Some(trouble) = endpoint.health().to_remember(clock.now()) else {
                 return Ok(());
             };

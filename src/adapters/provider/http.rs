@@ -19,8 +19,8 @@ use super::webhook::{self, Reader};
 use super::{cautions, interpret, token};
 use crate::clock::Clock;
 use crate::ports::{
-    IncomingWebhook, InquiryResult, Limits, Promise, Provider, SubmissionResult, WebhookReading,
-    WebhookRejected,
+    IncomingWebhook, InquiryResult, Leave, Limits, Promise, Provider, SubmissionResult,
+    WebhookReading, WebhookRejected,
 };
 use crate::transaction::{Attempt, GhostWindow, Intent, Key, Policy, Rendered, Report, Request};
 
@@ -201,7 +201,12 @@ impl Inner {
         }
     }
 
-    async fn submit(&self, intent: &Intent, traceparent: Option<String>) -> SubmissionResult {
+    async fn submit(
+        &self,
+        intent: &Intent,
+        traceparent: Option<String>,
+        leave: Leave,
+    ) -> SubmissionResult {
         let unsent = |failure: &Failure| SubmissionResult {
             sent_at: None,
             report: Report::bare(transport::finding(Call::Submission, failure, false)),
@@ -218,7 +223,7 @@ impl Inner {
         };
         let time_out = self.scale.duration(self.profile.file.submit.time_out.0);
         let bytes = Bytes::from(ready.request.body.clone());
-        let (body, probe) = ProbedBody::new(bytes, self.clock);
+        let (body, probe) = ProbedBody::new(bytes, self.clock, leave);
         let body = Some(reqwest::Body::wrap(body));
         let request = client::request(
             &ready.request,
@@ -237,6 +242,14 @@ impl Inner {
             Ok(answer) => {
                 self.look_at_token(&answer, ready.token);
                 interpret::submission(&self.profile.file.submit, &answer.at(self.scale)).report
+            }
+            Err(_) if probe.was_withheld() => {
+                let why = "this node had lost the right to send it".to_owned();
+                Report::bare(transport::finding(
+                    Call::Submission,
+                    &Failure::Unsendable(why),
+                    false,
+                ))
             }
             Err(failure) => Report::bare(transport::finding(
                 Call::Submission,
@@ -363,9 +376,10 @@ impl Provider for HttpProvider {
         &self,
         intent: Arc<Intent>,
         traceparent: Option<String>,
+        leave: Leave,
     ) -> Promise<SubmissionResult> {
         let inner = Arc::clone(&self.0);
-        Box::pin(async move { inner.submit(&intent, traceparent).await })
+        Box::pin(async move { inner.submit(&intent, traceparent, leave).await })
     }
 
     fn inquire(&self, key: &Key, request: &Request, attempt: &Attempt) -> Promise<InquiryResult> {

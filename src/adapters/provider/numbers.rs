@@ -54,6 +54,7 @@ pub(super) fn policy(file: &ProfileFile, scale: TimeScale) -> Policy {
         call_overdue_after: scale.duration(slowest_call)
             + scale.duration(OVERDUE_SLACK).max(OVERDUE_SLACK_MIN),
         // The notifier says how an app is told.
+        max_pause: Duration::ZERO,
         notify: None,
     }
 }

@@ -5,16 +5,16 @@
 //! therefore a request of which no byte was written, and the moment of the first question is the
 //! moment from which the provider may know of it.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::clock::Clock;
+use crate::ports::Leave;
 use crate::transaction::Mono;
 
 /// No moment of the monotonic clock: it would be reached after half a billion years.
@@ -22,36 +22,58 @@ const NEVER: u64 = u64::MAX;
 
 /// Knows when the body that it was made with was first asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Probe(Arc<AtomicU64>);
+pub(super) struct Probe(Arc<Seen>);
+
+#[derive(Debug)]
+struct Seen {
+    first_asked: AtomicU64,
+    withheld: AtomicBool,
+}
 
 impl Probe {
     /// When the first byte could have left; `None` if none did.
     pub(super) fn sent_at(&self) -> Option<Mono> {
-        match self.0.load(Ordering::Acquire) {
+        match self.0.first_asked.load(Ordering::Acquire) {
             NEVER => None,
             millis => Some(Mono::from_millis(millis)),
         }
     }
+
+    /// Whether the body was asked for when it had no leave to go, and so kept the whole request back.
+    pub(super) fn was_withheld(&self) -> bool {
+        self.0.withheld.load(Ordering::Acquire)
+    }
 }
 
+/// Why a body gives nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("the request has no leave to go out")]
+pub(super) struct Withheld;
+
 /// A request's body that notes the time when it is first asked for. It gives its bytes once, so that
-/// no layer below can send them twice.
+/// no layer below can send them twice; and only with leave. Without it hyper drops the connection with
+/// the head still in its buffer.
 #[derive(Debug)]
 pub(super) struct ProbedBody {
     left: Option<Bytes>,
     clock: Clock,
-    first_asked: Probe,
+    leave: Leave,
+    probe: Probe,
 }
 
 impl ProbedBody {
     /// A body of these bytes, and the probe that watches it. Not for empty bodies: those are never
     /// asked for.
-    pub(super) fn new(bytes: Bytes, clock: Clock) -> (Self, Probe) {
-        let probe = Probe(Arc::new(AtomicU64::new(NEVER)));
+    pub(super) fn new(bytes: Bytes, clock: Clock, leave: Leave) -> (Self, Probe) {
+        let probe = Probe(Arc::new(Seen {
+            first_asked: AtomicU64::new(NEVER),
+            withheld: AtomicBool::new(false),
+        }));
         let body = Self {
             left: Some(bytes),
             clock,
-            first_asked: probe.clone(),
+            leave,
+            probe: probe.clone(),
         };
         (body, probe)
     }
@@ -59,18 +81,24 @@ impl ProbedBody {
 
 impl Body for ProbedBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Withheld;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Withheld>>> {
+        if self.left.is_some() && !self.leave.is_given() {
+            self.probe.0.withheld.store(true, Ordering::Release);
+            return Poll::Ready(Some(Err(Withheld)));
+        }
         let now = self.clock.mono().as_millis();
         // A later question must not move the moment.
-        let _ =
-            self.first_asked
-                .0
-                .compare_exchange(NEVER, now, Ordering::Release, Ordering::Relaxed);
+        let _ = self.probe.0.first_asked.compare_exchange(
+            NEVER,
+            now,
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
         Poll::Ready(self.left.take().map(|bytes| Ok(Frame::data(bytes))))
     }
 

@@ -150,7 +150,9 @@ async fn perform(
         if !stage.teller_runs() {
             bail!("teller stopped by itself");
         }
-        let counts = observer::counts(http, stage).await.unwrap_or_default();
+        let counts = observer::counts(http, &stage.teller_url)
+            .await
+            .unwrap_or_default();
         show.update(progress.sent.load(Ordering::Relaxed), &counts);
         if promises.is_none() && sending.is_finished() {
             promises = Some((&mut sending).await??);
@@ -202,9 +204,9 @@ pub async fn full_audit(
     stage: &Stage,
     promises: &[Promise],
 ) -> anyhow::Result<Verdict> {
-    let claims = observer::claims(http, stage, promises).await?;
-    let ledger = observer::ledger(http, stage).await?;
-    let notifications = observer::notifications(http, stage).await?;
+    let claims = observer::claims(http, &stage.teller_url, promises).await?;
+    let ledger = observer::ledger(http, &stage.provider_url).await?;
+    let notifications = observer::notifications(http, &stage.app_url).await?;
     Ok(audit::audit(
         promises,
         &claims,

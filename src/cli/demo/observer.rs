@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::audit::{Claim, Promise};
-use super::stage::Stage;
 use crate::transaction::Timestamp;
 
 /// How many transactions have which status.
@@ -28,11 +27,11 @@ struct Page {
 }
 
 /// Counts all transactions by status; `None` while teller does not answer.
-pub async fn counts(client: &reqwest::Client, stage: &Stage) -> Option<Counts> {
+pub async fn counts(client: &reqwest::Client, teller_url: &str) -> Option<Counts> {
     let mut counts = Counts::new();
     let mut cursor = None::<String>;
     loop {
-        let mut url = format!("{}/v1/transactions?limit=100", stage.teller_url);
+        let mut url = format!("{teller_url}/v1/transactions?limit=100");
         if let Some(cursor) = &cursor {
             url.push_str(&format!("&cursor={cursor}"));
         }
@@ -53,12 +52,12 @@ pub async fn counts(client: &reqwest::Client, stage: &Stage) -> Option<Counts> {
 /// When the question is not answered.
 pub async fn claims(
     client: &reqwest::Client,
-    stage: &Stage,
+    teller_url: &str,
     promises: &[Promise],
 ) -> anyhow::Result<BTreeMap<String, Claim>> {
     let mut claims = BTreeMap::new();
     for promise in promises {
-        let url = format!("{}/v1/transactions/{}", stage.teller_url, promise.id);
+        let url = format!("{teller_url}/v1/transactions/{}", promise.id);
         let answer = client.get(&url).send().await?;
         if answer.status() == reqwest::StatusCode::NOT_FOUND {
             continue;
@@ -82,8 +81,8 @@ pub async fn claims(
 ///
 /// # Errors
 /// When the question is not answered.
-pub async fn ledger(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<Ledger> {
-    get(client, &format!("{}/ledger", stage.provider_url)).await
+pub async fn ledger(client: &reqwest::Client, provider_url: &str) -> anyhow::Result<Ledger> {
+    get(client, &format!("{provider_url}/ledger")).await
 }
 
 /// What the app was told.
@@ -92,9 +91,9 @@ pub async fn ledger(client: &reqwest::Client, stage: &Stage) -> anyhow::Result<L
 /// When the question is not answered.
 pub async fn notifications(
     client: &reqwest::Client,
-    stage: &Stage,
+    app_url: &str,
 ) -> anyhow::Result<Vec<Notification>> {
-    get(client, &format!("{}/notifications", stage.app_url)).await
+    get(client, &format!("{app_url}/notifications")).await
 }
 
 async fn get<T: DeserializeOwned>(client: &reqwest::Client, url: &str) -> anyhow::Result<T> {

@@ -10,7 +10,8 @@ use super::{Decision, Ignored, amount};
 const STOPPED: &str = "teller stopped while the request was out";
 
 /// Rebuilt from the journal. What was in flight is unknown and asked about at once; a whole ghost
-/// window starts anew, because nobody can say when the request really left (law 3).
+/// window starts anew, because nobody can say when the request really left (law 3), or whether the
+/// former life has noticed yet that it is over.
 pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
     step.next.volatile = Volatile::default();
     match step.next.state {
@@ -36,6 +37,9 @@ pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
             step.arm_expiry();
         }
         State::Completed | State::Declined | State::Failed => {}
+    }
+    if let Some(ends) = &mut step.next.volatile.window_ends {
+        *ends = *ends + step.policy.max_pause;
     }
     // The former life may have ended between the commit that taught a reference and the claim.
     if step.next.is_open() && step.next.provider_references().next().is_some() {

@@ -22,6 +22,7 @@ mod providers;
 mod reading;
 mod routing;
 mod streams;
+mod supervision;
 mod telling;
 mod webhooks;
 mod webhooks_hostile;

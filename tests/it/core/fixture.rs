@@ -34,6 +34,7 @@ pub(crate) fn policy() -> Policy {
         backoff_ladder: [1, 2, 5, 10, 30, 60].map(s).to_vec(),
         submit_within: s(3_600),
         call_overdue_after: s(45),
+        max_pause: Duration::ZERO,
         notify: Some(NotifyPolicy {
             schedule: [0, 5, 300].map(s).to_vec(),
             jitter: 0.0,

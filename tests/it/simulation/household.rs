@@ -166,7 +166,7 @@ impl Household {
                 Ok(Accepted::New(_)) => return self.answered(index, &acceptance.key, true),
                 Ok(Accepted::Replayed(_)) => return self.answered(index, &acceptance.key, false),
                 Ok(Accepted::OtherPayload) => panic!("the same request, taken for another"),
-                Ok(Accepted::Unavailable(_)) | Err(_) => {
+                Ok(Accepted::Unavailable(_) | Accepted::Elsewhere) | Err(_) => {
                     self.lock().turned_away += 1;
                     tokio::time::sleep(POST_AGAIN_AFTER).await;
                 }

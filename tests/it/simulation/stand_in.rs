@@ -9,10 +9,10 @@ use teller::actors::gate::pump::pump;
 use teller::actors::messages::{Call, WebhookTaken};
 use teller::actors::registry::Registry;
 use teller::actors::router::Router;
-use teller::actors::{Bounds, House};
+use teller::actors::{Bounds, Ground, House};
 use teller::clock::Clock;
 use teller::ports::{
-    IncomingWebhook, InquiryResult, Limits, Promise, Provider, Providers, SubmissionResult,
+    IncomingWebhook, InquiryResult, Leave, Limits, Promise, Provider, Providers, SubmissionResult,
     WebhookReading, WebhookRejected,
 };
 use teller::transaction::{
@@ -75,7 +75,12 @@ impl Provider for Scripted {
         Ok(intent(key, attempt, true, &self.policy))
     }
 
-    fn submit(&self, intent: Arc<Intent>, _: Option<String>) -> Promise<SubmissionResult> {
+    fn submit(
+        &self,
+        intent: Arc<Intent>,
+        _: Option<String>,
+        _: Leave,
+    ) -> Promise<SubmissionResult> {
         let (course, clock, ledger) = (self.course.clone(), self.clock, Arc::clone(&self.ledger));
         Box::pin(async move {
             let (sent_at, at_ms) = (clock.mono(), world_ms(clock));
@@ -236,7 +241,7 @@ fn live<F: Future<Output = ()>>(
             ..Bounds::default()
         };
         let house = House::new(
-            Arc::clone(&disk) as _,
+            Ground::alone(Arc::clone(&disk) as _),
             Providers::new(courses.map(provider).to_vec(), OWN),
             Arc::new(Post {
                 household: Arc::clone(&household),

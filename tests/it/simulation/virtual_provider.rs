@@ -10,8 +10,8 @@ use std::time::Duration;
 use mock_provider::model::{Draw, ReferenceProvider, Status};
 use teller::clock::Clock;
 use teller::ports::{
-    IncomingWebhook, InquiryResult, Limits, Promise, Provider, SubmissionResult, WebhookReading,
-    WebhookRejected,
+    IncomingWebhook, InquiryResult, Leave, Limits, Promise, Provider, SubmissionResult,
+    WebhookReading, WebhookRejected,
 };
 use teller::transaction::{Attempt, Finding, Intent, Key, Policy, Rendered, Report, Request};
 use tokio::sync::Notify;
@@ -250,7 +250,12 @@ impl Provider for VirtualProvider {
         Ok(intent(key, attempt, true, &self.policy))
     }
 
-    fn submit(&self, intent: Arc<Intent>, _: Option<String>) -> Promise<SubmissionResult> {
+    fn submit(
+        &self,
+        intent: Arc<Intent>,
+        _: Option<String>,
+        _: Leave,
+    ) -> Promise<SubmissionResult> {
         let (books, clock) = (Arc::clone(&self.books), self.clock);
         Box::pin(async move {
             let reference = &intent.reference;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use teller::actors::gate::pump::pump;
 use teller::actors::registry::Registry;
 use teller::actors::router::Router;
-use teller::actors::{Bounds, House};
+use teller::actors::{Bounds, Ground, House};
 use teller::clock::Clock;
 use teller::ports::{Limits, Provider, Providers};
 use teller::transaction::{NotifyPolicy, Policy, Timestamp, TransactionId};
@@ -144,7 +144,7 @@ impl World {
             clock,
         });
         let house = House::new(
-            Arc::clone(&self.disk) as _,
+            Ground::alone(Arc::clone(&self.disk) as _),
             Providers::new(vec![provider], "reference"),
             Arc::new(Post {
                 household: Arc::clone(&self.household),

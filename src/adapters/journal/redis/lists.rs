@@ -1,6 +1,6 @@
 //! What people ask, and what recovery reads: the partitions' indexes, merged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redis::Pipeline;
 
@@ -156,6 +156,26 @@ pub(super) async fn open(
         rows: rows.collect(),
         next: next.filter(|_| more),
     })
+}
+
+/// The providers of open transactions.
+pub(super) async fn open_providers(link: &Link) -> Result<BTreeSet<String>, JournalError> {
+    let mut providers = BTreeSet::new();
+    let mut after = 0;
+    loop {
+        let indexes = (0..PARTITIONS).map(|one| link.keys().partition(one) + "open");
+        let mut merge = Merge::new(Order::OldestFirst, indexes, Some(after));
+        let found = merge.take(link, MAX_OPEN_ROWS).await?;
+        let Some((last, _)) = found.last() else {
+            return Ok(providers);
+        };
+        after = *last;
+        let keys = found.iter();
+        let keys = keys.map(|(position, name)| key(name).map(|key| (*position, key)));
+        let keys: Vec<(u64, Key)> = keys.collect::<Result<_, _>>()?;
+        let snapshots = snapshots(link, &keys).await?;
+        providers.extend(snapshots.into_iter().map(|(_, one)| one.summary().provider));
+    }
 }
 
 /// The server's time.

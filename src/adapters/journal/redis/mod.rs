@@ -141,6 +141,15 @@ impl RedisJournal {
         })
     }
 
+    /// The providers of open transactions.
+    ///
+    /// # Errors
+    /// Why the store can't be read.
+    pub async fn open_providers(&self) -> Result<Vec<String>, JournalError> {
+        let providers = lists::open_providers(&self.inner.link).await?;
+        Ok(providers.into_iter().collect())
+    }
+
     /// The connections, for what else nodes agree on through the same store.
     #[must_use]
     pub fn link(&self) -> Arc<Link> {

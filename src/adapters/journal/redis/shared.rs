@@ -11,7 +11,7 @@ use crate::transaction::Key;
 
 /// Letters that wait for the owner of one partition, at most: what a provider may send of a 256th of
 /// all transactions while its owner is being replaced.
-pub const MAX_LETTERS: u64 = 10_000;
+pub(super) const MAX_LETTERS: u64 = 10_000;
 
 impl Shared for RedisJournal {
     fn newcomers(&self, partition: u32, limit: usize) -> Promise<Result<Vec<Key>, JournalError>> {

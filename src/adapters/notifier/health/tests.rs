@@ -183,3 +183,53 @@ fn only_lasting_trouble_is_written_down() {
         Some(500)
     );
 }
+
+#[test]
+fn a_switch_thrown_elsewhere_is_followed_unless_something_of_ours_is_to_be_written() {
+    let disabled = |why: &str| {
+        Some(EndpointTrouble {
+            failing_since: None,
+            failures: 0,
+            disabled: Some(DisabledSince {
+                since: at(1).wall,
+                why: why.to_owned(),
+            }),
+        })
+    };
+    let mut endpoint = endpoint();
+    endpoint.follow(None);
+    assert_eq!(endpoint.disabled(), None);
+    endpoint.follow(disabled("it moves house"));
+    let why = endpoint.disabled().map(|since| since.why.clone());
+    assert_eq!(why.as_deref(), Some("it moves house"));
+    assert_eq!(endpoint.to_remember(at(2)), None, "nothing to write back");
+    // Enabled here, and not written down yet: what is read again is older.
+    endpoint.enable();
+    endpoint.follow(disabled("it moves house"));
+    assert_eq!(endpoint.disabled(), None);
+    endpoint.remembered(None);
+    // Disabled here, and not written down yet.
+    endpoint.disable(at(3), "ours");
+    endpoint.follow(None);
+    endpoint.follow(disabled("theirs"));
+    let why = endpoint.disabled().map(|since| since.why.clone());
+    assert_eq!(why.as_deref(), Some("ours"));
+    let written = endpoint.to_remember(at(3)).expect("to be written");
+    endpoint.remembered(written);
+    // Enabled elsewhere.
+    endpoint.follow(None);
+    assert_eq!(endpoint.state(at(4)), EndpointState::Ok);
+    assert_eq!(endpoint.to_remember(at(4)), None, "nothing to write back");
+}
+
+#[test]
+fn another_nodes_failing_is_not_ours() {
+    let mut endpoint = endpoint();
+    endpoint.follow(Some(EndpointTrouble {
+        failing_since: Some(at(0).wall),
+        failures: 30,
+        disabled: None,
+    }));
+    assert_eq!(endpoint.failures, 0);
+    assert_eq!(endpoint.to_remember(at(1)), None, "nor is it written over");
+}

@@ -287,3 +287,24 @@ async fn operators_disable_and_enable_and_hear_what_is_not_kept() {
     assert_eq!(notifier.enable(&stranger).await, unknown);
     assert_eq!(notifier.disable(&stranger, why()).await, unknown);
 }
+
+#[tokio::test]
+async fn a_switch_at_one_node_is_felt_at_the_others() {
+    let server = Server::start(answers(&[200])).await;
+    let notebook = Arc::new(Notebook::default());
+    let (one, other) = (shop(&server, ""), shop(&server, ""));
+    for node in [&one, &other] {
+        node.remember_in(notebook.clone()).await.expect("recalled");
+        node.follow().await.expect("read");
+    }
+    let why = "it moves house".to_owned();
+    one.disable(&app("shop"), why).await.expect("disabled");
+    other.follow().await.expect("read");
+    let result = format!("{:?}", tell(&other).await);
+    assert!(result.contains("it moves house"), "{result}");
+    // And back, from the node that had it from the first.
+    other.enable(&app("shop")).await.expect("enabled");
+    assert_eq!(notebook.page("shop"), None);
+    one.follow().await.expect("read");
+    assert_eq!(untimed(tell(&one).await), acknowledged(200));
+}

@@ -13,3 +13,4 @@ pub(crate) mod server;
 pub(crate) mod support;
 mod transport;
 mod webhooks;
+mod withheld;

@@ -13,7 +13,7 @@ use super::support::{
 use crate::adapters::provider::client::ANSWER_MAX_BYTES;
 use crate::adapters::provider::{HttpProvider, Profile};
 use crate::clock::Clock;
-use crate::ports::{Provider, SubmissionResult};
+use crate::ports::{Leave, Provider, SubmissionResult};
 use crate::transaction::Finding;
 
 const COMPLETED: &str = r#"{"id":"x","status":"completed"}"#;
@@ -198,7 +198,11 @@ async fn a_request_states_its_length_and_comes_as_rendered() {
     let body = intent.request.body.clone();
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let result = provider
-        .submit(Arc::new(intent), Some(traceparent.to_owned()))
+        .submit(
+            Arc::new(intent),
+            Some(traceparent.to_owned()),
+            Leave::always(),
+        )
         .await;
     assert_eq!(result.report.finding, Finding::Completed);
     let sent = server.requests().remove(0);

@@ -20,10 +20,13 @@ mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 pub use self::primary::Seen;
 pub use self::trouble::Trouble;
@@ -50,6 +53,7 @@ pub struct Link {
     primary: Arc<Primary>,
     standing: Arc<Standing>,
     queued_bytes: Arc<AtomicUsize>,
+    connector: Arc<Connector>,
     keys: Keys,
 }
 
@@ -84,7 +88,8 @@ impl Link {
         let runtime = start_thread(Arc::clone(&connector), writers)?;
         Ok(Self {
             writers: senders,
-            reader: Reader::new(runtime, connector),
+            reader: Reader::new(runtime, Arc::clone(&connector)),
+            connector,
             primary,
             standing,
             queued_bytes,
@@ -162,6 +167,27 @@ impl Link {
         pipeline.add_command(command);
         let answer = self.query(pipeline).await?.pop();
         answer.ok_or_else(|| JournalError("the server answered nothing".to_owned()))
+    }
+
+    /// Another connection to the primary, for what else nodes agree on through the store; an answer
+    /// on it is waited for no longer than this.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub async fn connect_for(
+        &self,
+        answer_max: Duration,
+    ) -> redis::RedisResult<MultiplexedConnection> {
+        let connected = timeout(answer_max, self.connector.connect()).await;
+        let why = match connected {
+            Ok(Ok(mut connected)) => {
+                connected.connection.set_response_timeout(answer_max);
+                return Ok(connected.connection);
+            }
+            Ok(Err(why)) => why,
+            Err(_) => "the store does not answer in time".to_owned(),
+        };
+        Err((redis::ErrorKind::Io, "no connection", why).into())
     }
 
     /// Whether writes can be taken.
