@@ -45,6 +45,9 @@ const NAMED_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// loop, and a letter that can't be delivered now is not tried twice a second.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(2);
 
+/// Lines about trouble in the log, one in this time at most.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
 /// Says that something has come for a partition. Rings are not counted, only remembered.
 #[derive(Default)]
 pub struct Bell {
@@ -78,6 +81,7 @@ pub async fn deliver(doors: web::Data<Doors>, tenants: Arc<dyn Tenants>, bell: A
         doors,
         tenants,
         shared,
+        complained: Mutex::default(),
     };
     let mut desks: BTreeMap<u32, Desk> = BTreeMap::new();
     let mut wanted: BTreeSet<u32> = BTreeSet::new();
@@ -114,6 +118,7 @@ struct Office {
     doors: web::Data<Doors>,
     tenants: Arc<dyn Tenants>,
     shared: Arc<dyn Shared>,
+    complained: Mutex<Option<Instant>>,
 }
 
 /// What is known of one partition under one tenure.
@@ -151,11 +156,23 @@ impl Office {
         let newcomers = self.newcomers(partition, &mut desk).await;
         let letters = self.letters(partition, &mut desk).await;
         if let Err(why) = newcomers.and(letters) {
-            tracing::warn!(partition, %why, "what other nodes took in for this partition could not be fetched or delivered; it stays and is tried again");
+            self.complain(partition, &why);
             desk.rests_until = Some(Instant::now() + TROUBLE_PAUSE);
             desk.has_more = false;
         }
         (partition, desk)
+    }
+
+    /// A store that is away is away for all partitions: one line stands for them.
+    fn complain(&self, partition: u32, why: &Problem) {
+        let mut complained = self
+            .complained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            *complained = Some(Instant::now());
+            tracing::warn!(partition, %why, "what other nodes took in for this partition could not be fetched or delivered; it stays and is tried again");
+        }
     }
 
     async fn newcomers(&self, partition: u32, desk: &mut Desk) -> Result<(), Problem> {
@@ -175,10 +192,9 @@ impl Office {
         for key in newcomers {
             let at = desk.named.get(&key).copied();
             let at = at.filter(|at| now.duration_since(*at) < NAMED_AGAIN_AFTER);
-            if at.is_none() {
-                self.tenants.arrived(&key);
+            if at.is_some() || self.tenants.arrived(&key) {
+                named.insert(key, at.unwrap_or(now));
             }
-            named.insert(key, at.unwrap_or(now));
         }
         desk.named = named;
         Ok(())

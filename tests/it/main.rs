@@ -6,6 +6,7 @@ mod core;
 mod council;
 mod docs;
 mod kill;
+mod neighbours;
 mod servers;
 mod simulation;
 mod support;

@@ -115,6 +115,15 @@ impl Neighbours {
             *request.body_mut() = Some(errand.body.into());
         }
         match tokio::time::timeout(errand.answer_within, self.http.execute(request)).await {
+            // A caller's rights are checked before and after, never by 401: it is this node itself that
+            // was not believed, which is no news for a client.
+            Ok(Ok(answer)) if answer.status() == reqwest::StatusCode::UNAUTHORIZED => {
+                Err(Unreached::Surely(
+                    "it does not believe that this is a node: do all nodes share a secret, and is each reached by \
+                     the URL that it advertises?"
+                        .to_owned(),
+                ))
+            }
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if error.is_connect() => {
                 Err(Unreached::Surely("no connection".to_owned()))
