@@ -90,7 +90,12 @@ struct AppArgs {
     #[arg(long, env = "MOCK_APP_BEARER", hide_env_values = true)]
     bearer: Option<String>,
     /// A file with that key instead, as container engines hand out secrets
-    #[arg(long, env = "MOCK_APP_BEARER_FILE", value_name = "FILE", conflicts_with = "bearer")]
+    #[arg(
+        long,
+        env = "MOCK_APP_BEARER_FILE",
+        value_name = "FILE",
+        conflicts_with = "bearer"
+    )]
     bearer_file: Option<PathBuf>,
     /// How often a request is sent twice at once, 0 to 1
     #[arg(long, default_value_t = 0.0)]
