@@ -18,14 +18,15 @@ RUN mkdir -p src benches/accept mock-provider/src \
  && touch src/lib.rs mock-provider/src/lib.rs \
  && cargo build --release --locked --bin teller
 
-# What is built in. COPY keeps the files' times, which may be older than the empty sources' build: without
-# `touch`, cargo would take the empty ones for the newer.
+# What is built in. COPY keeps the files' times, which may be older than the empty sources' build: without `touch`,
+# cargo would take the empty ones for the newer. Function names stay in the program, for backtraces.
 COPY src src
 COPY mock-provider/src mock-provider/src
 COPY providers providers
 RUN touch src/main.rs src/lib.rs mock-provider/src/lib.rs \
  && cargo build --release --locked --bin teller \
- && install -D -s target/release/teller /image/usr/bin/teller \
+ && install -D target/release/teller /image/usr/bin/teller \
+ && strip --strip-debug /image/usr/bin/teller \
  && mkdir -p /image/usr/share/teller /image/var/lib/teller \
  && cp -r providers /image/usr/share/teller/providers
 

@@ -273,7 +273,7 @@ fn teller(directory: &Path) -> anyhow::Result<SocketAddr> {
     let (started, address) = mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let application = Application::build(&config)?;
+            let application = Application::build(&config).await?;
             started.send(application.address())?;
             application.run_until(std::future::pending()).await?;
             anyhow::Ok(())

@@ -1,7 +1,9 @@
 //! The whole, put together: journal, providers, notifier, shards in the web workers' threads, doors;
 //! and its life from start to drained stop.
 
+mod foundation;
 mod memory;
+mod nodes;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -18,15 +20,17 @@ use tokio::sync::watch;
 
 use crate::actors::registry::Registry;
 use crate::actors::router::Router;
-use crate::actors::{Ground, House, gate};
-use crate::adapters::journal::embedded::{EmbeddedJournal, Options};
+use crate::actors::{House, Landlord, gate};
 use crate::adapters::notifier::{HttpNotifier, NotifierConfig};
 use crate::adapters::provider::{HttpProvider, Settings};
 use crate::api::{self, Doors};
+use crate::app::foundation::Foundation;
 use crate::app::memory::JournalMemory;
+use crate::app::nodes::Node;
 use crate::clock::Clock;
+use crate::cluster::{Handle, Keeper};
 use crate::config::{Config, ProviderConfig, webhook_secrets};
-use crate::ports::{Endpoints, Journal, Notifier, Provider, Providers};
+use crate::ports::{ClusterView, Endpoints, Journal, Notifier, Provider, Providers, Tenants};
 use crate::transaction::AppId;
 
 /// A client has to send its request's head within this long: a head is one packet or two.
@@ -49,9 +53,18 @@ pub struct Application {
     address: SocketAddr,
     house: Arc<House>,
     notifier: Arc<HttpNotifier>,
+    node: Option<Joining>,
     failed: watch::Receiver<Option<String>>,
     close: Box<dyn FnOnce() + Send>,
     drain_timeout: Duration,
+}
+
+/// A node that is about to join the others.
+struct Joining {
+    node: Node,
+    keeper: (Keeper, Handle),
+    tenants: Arc<dyn Tenants>,
+    doors: web::Data<Doors>,
 }
 
 /// How a run ended.
@@ -75,34 +88,30 @@ pub struct OpenJournal {
 }
 
 impl Application {
-    /// Opens the embedded journal and builds the rest on it. Needs a running actix system.
+    /// Opens the journal that is configured and builds the rest on it. Needs a running actix system.
     ///
     /// # Errors
     /// Why teller can't start, in words for an operator.
-    pub fn build(config: &Config) -> anyhow::Result<Self> {
-        let options = Options {
-            max_unfolded: config.max_unfolded,
-            ..Options::new(&config.data_dir)
-        };
-        let journal = Arc::new(EmbeddedJournal::open(options)?);
-        refuse_orphans(&journal.open_providers()?, config)?;
-        let failed = journal.failed();
-        let closing = Arc::clone(&journal);
-        Self::build_on(
-            config,
-            OpenJournal {
-                journal,
-                failed,
-                close: Box::new(move || closing.close()),
-            },
-        )
+    pub async fn build(config: &Config) -> anyhow::Result<Self> {
+        Self::build_upon(config, Foundation::lay(config).await?)
     }
 
-    /// Builds on a journal that is open.
+    /// Builds on a journal that is open, and that this node has for itself.
     ///
     /// # Errors
     /// Why teller can't start, in words for an operator.
     pub fn build_on(config: &Config, open: OpenJournal) -> anyhow::Result<Self> {
+        Self::build_upon(config, Foundation::alone(open))
+    }
+
+    fn build_upon(config: &Config, foundation: Foundation) -> anyhow::Result<Self> {
+        let Foundation {
+            ground,
+            clock,
+            node,
+            failed,
+            close,
+        } = foundation;
         config.refuse_open_doors()?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
@@ -118,13 +127,12 @@ impl Application {
             .public_url
             .clone()
             .unwrap_or_else(|| format!("http://{address}"));
-        let clock = Clock::system();
         let providers = providers(config, &public_url, clock)?;
         let notifier = Arc::new(notifier(config, clock)?);
         let router = Router::new(config.workers);
         let app_names: Vec<AppId> = config.apps.iter().map(|app| app.name.clone()).collect();
         let house = House::new(
-            Ground::alone(open.journal),
+            ground,
             providers,
             Arc::clone(&notifier) as Arc<dyn Notifier>,
             clock,
@@ -134,6 +142,17 @@ impl Application {
         )
         .with_stand_ins(stand_ins(config));
         let endpoints = Arc::clone(&notifier) as Arc<dyn Endpoints>;
+        let neighbours = node.as_ref().map(Node::neighbours).transpose()?;
+        let tenants = node
+            .is_some()
+            .then(|| Landlord::start(Arc::clone(&house)) as Arc<dyn Tenants>);
+        let joining = node.zip(tenants).map(|(node, tenants)| {
+            let keeper = node.keeper(&house, &tenants);
+            (node, keeper, tenants)
+        });
+        let cluster = joining
+            .as_ref()
+            .map(|(_, (_, handle), _)| Arc::new(handle.clone()) as Arc<dyn ClusterView>);
         let doors = Doors {
             house: Arc::clone(&house),
             apps: app_names,
@@ -142,11 +161,18 @@ impl Application {
             routes: config.routes.clone(),
             retired: config.retired_providers.clone(),
             endpoints,
-            neighbours: None,
-            cluster: None,
+            neighbours,
+            cluster,
             bounds: config.doors,
         };
-        let server = serve(config, listener, doors)?;
+        let doors = web::Data::new(doors);
+        let server = serve(config, listener, doors.clone())?;
+        let node = joining.map(|(node, keeper, tenants)| Joining {
+            node,
+            keeper,
+            tenants,
+            doors,
+        });
         for gate in house.gates() {
             actix_web::rt::spawn(gate::pump::pump(Arc::clone(gate), house.router.clone()));
         }
@@ -165,16 +191,16 @@ impl Application {
             );
         }
         tracing::info!(%address, %public_url, data_dir = %config.data_dir.display(), "listening");
-        let (failed, close, drain_timeout) = (open.failed, open.close, config.drain_timeout);
         Ok(Self {
             server,
             handle,
             address,
             house,
             notifier,
+            node,
             failed,
             close,
-            drain_timeout,
+            drain_timeout: config.drain_timeout,
         })
     }
 
@@ -200,6 +226,7 @@ impl Application {
             handle,
             house,
             notifier,
+            node,
             mut failed,
             close,
             drain_timeout,
@@ -210,6 +237,17 @@ impl Application {
         let recalled = notifier.remember_in(memory).await;
         recalled.map_err(|why| anyhow::anyhow!("what is known of the apps' endpoints: {why}"))?;
         let server = actix_web::rt::spawn(server);
+        let acting = node
+            .map(|joining| {
+                let Joining {
+                    node,
+                    keeper,
+                    tenants,
+                    doors,
+                } = joining;
+                node.act(keeper, tenants, &doors, &notifier)
+            })
+            .transpose()?;
         let ended = tokio::select! {
             () = stop => Ended::Drained,
             reason = failed.wait_for(Option::is_some) => Ended::JournalFailed(match reason {
@@ -217,6 +255,13 @@ impl Application {
                 Err(_) => "the journal's writer is gone".to_owned(),
             }),
         };
+        if let Some(acting) = &acting {
+            // Others go on with everything before this node lets go of the rest.
+            house.announce_the_end();
+            acting
+                .leave(drain_timeout.saturating_sub(2 * DRAIN_RESERVE))
+                .await;
+        }
         house.drain();
         if let Ended::JournalFailed(_) = ended {
             // Whatever waits is unconfirmed and must not be answered as if it were durable.
@@ -224,30 +269,15 @@ impl Application {
             return Ok(ended);
         }
         drain(&house, drain_timeout).await;
+        if let Some(acting) = acting {
+            acting.close().await;
+        }
         handle.stop(true).await;
         server.await??;
         tokio::task::spawn_blocking(close).await?;
         tracing::info!("stopped");
         Ok(ended)
     }
-}
-
-/// A transaction whose provider is not configured could neither end nor be asked about.
-fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
-    let configured = |name: &&String| {
-        config
-            .providers
-            .iter()
-            .any(|one| one.profile.name() == *name)
-    };
-    if let Some(missing) = open.iter().find(|name| !configured(name)) {
-        anyhow::bail!(
-            "{}: transactions of the provider {missing:?} are open, and it is not configured; put its profile back \
-             until they have ended",
-            config.origin.display()
-        );
-    }
-    Ok(())
 }
 
 /// Provider → who stands in for it.
@@ -259,9 +289,12 @@ fn stand_ins(config: &Config) -> BTreeMap<String, String> {
     config.providers.iter().filter_map(pair).collect()
 }
 
-fn serve(config: &Config, listener: TcpListener, doors: Doors) -> anyhow::Result<Server> {
+fn serve(
+    config: &Config,
+    listener: TcpListener,
+    doors: web::Data<Doors>,
+) -> anyhow::Result<Server> {
     let workers_house = Arc::clone(&doors.house);
-    let doors = web::Data::new(doors);
     let server = HttpServer::new(move || {
         Registry::start_on_this_thread(&workers_house);
         let doors = doors.clone();
@@ -345,33 +378,6 @@ async fn drain(house: &House, drain_timeout: Duration) {
     {
         tracing::error!(
             "not everything could be written down in time; recovery will treat it as unknown"
-        );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::config::Overrides;
-
-    #[test]
-    fn an_open_transaction_without_its_provider_refuses_the_start() {
-        let text = "[app]\nname = \"shop\"\n[[provider]]\nprofile = \"providers/reference.toml\"\n";
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("teller.toml");
-        let config =
-            Config::parse(text, &file, Overrides::default()).expect("a good configuration");
-        let refused = |open: &[&str]| {
-            let open: Vec<String> = open.iter().map(|&name| name.to_owned()).collect();
-            refuse_orphans(&open, &config).map_err(|error| error.to_string())
-        };
-        assert_eq!(refused(&[]), Ok(()));
-        assert_eq!(refused(&["reference"]), Ok(()));
-        let why = refused(&["reference", "gone"]).expect_err("nobody could ask about it");
-        assert!(
-            why.contains("\"gone\"") && why.contains("put its profile back"),
-            "{why}"
         );
     }
 }

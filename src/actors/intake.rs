@@ -23,15 +23,13 @@ impl House {
         if self.shared.is_none() {
             return self.router.accept(acceptance).await;
         }
-        if self.ownership.tenure(acceptance.key.partition()).is_some() {
+        // What this node is about to hand over is better taken in for whoever comes next.
+        if !self.is_draining() && self.ownership.tenure(acceptance.key.partition()).is_some() {
             match self.router.accept(acceptance.clone()).await {
                 // The partition went while the request was on its way.
                 Ok(Accepted::Elsewhere) | Err(Unanswered::Interrupted) => {}
                 answer => return answer,
             }
-        }
-        if self.is_draining() {
-            return Ok(Accepted::Unavailable("this node is stopping".to_owned()));
         }
         Ok(self.accept_for_the_owner(acceptance).await)
     }

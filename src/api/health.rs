@@ -19,6 +19,11 @@ pub(super) async fn ready(doors: web::Data<Doors>) -> Result<HttpResponse, Probl
     if !doors.house.router.is_complete() {
         return Err(Problem::not_ready("the node is starting"));
     }
+    if let Some(cluster) = &doors.cluster
+        && cluster.cluster().heard_ms_ago.is_none()
+    {
+        return Err(Problem::not_ready("the node has not joined the others yet"));
+    }
     match doors.house.journal.health() {
         JournalHealth::Serving => Ok(HttpResponse::Ok().json(json!({ "status": "ready" }))),
         JournalHealth::Lagging(records) => Err(Problem::not_ready(&format!(

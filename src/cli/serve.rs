@@ -16,7 +16,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let _flushes_at_the_end = telemetry::start();
     let config = Config::load(&arguments.config.config, arguments.overrides())?;
     actix_web::rt::System::new().block_on(async {
-        let application = Application::build(&config)?;
+        let application = Application::build(&config).await?;
         // A parent reads the port here when it asked for a free one.
         let mut stdout = std::io::stdout();
         writeln!(stdout, "listening on http://{}", application.address())?;

@@ -28,7 +28,7 @@ impl Keeper {
             let held = self.table.held();
             let held: Vec<u32> = held.into_iter().map(|(partition, _)| partition).collect();
             let passed = Boottime::now().since(began);
-            self.send_off(&held, patience.saturating_sub(passed));
+            self.send_off(&held, patience);
             self.release().await;
             self.show();
             if held.is_empty() && self.departures.are_over() && left {

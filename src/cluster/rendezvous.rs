@@ -45,7 +45,7 @@ mod tests {
         let seen: Vec<u64> = (0..3)
             .map(|partition| weight("n1", partition) % 1000)
             .collect();
-        assert_eq!(seen, [0, 0, 0]);
+        assert_eq!(seen, [332, 811, 138]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::cluster::ClusterTable;
 use super::keys::KeyConfig;
 use super::providers::ProviderTable;
 use super::redis::RedisTable;
@@ -40,6 +41,7 @@ pub(super) struct File {
     pub(super) redis: Option<Spanned<RedisTable>>,
     #[serde(default)]
     pub(super) bounds: BoundsTable,
+    pub(super) cluster: Option<Spanned<ClusterTable>>,
 }
 
 #[derive(Deserialize)]

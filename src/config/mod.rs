@@ -2,6 +2,7 @@
 //! by the environment, and that by flags.
 
 mod apps;
+mod cluster;
 mod doors;
 mod effective;
 mod file;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 pub use apps::{APPS_MAX, AppConfig};
+pub use cluster::ClusterConfig;
 pub use keys::{KEYS_MAX, KeyConfig, NewKey};
 pub use providers::{PROVIDERS_MAX, ProviderConfig};
 pub use redis::{RedisConfig, StorePlace};
@@ -88,6 +90,8 @@ pub struct Config {
     pub doors: DoorBounds,
     /// Log rows that may wait to be folded.
     pub max_unfolded: u64,
+    /// This node among others; `None` for a node that is alone.
+    pub cluster: Option<ClusterConfig>,
     /// What works and is unwise, in words for an operator.
     pub warnings: Vec<String>,
 }
@@ -162,6 +166,12 @@ impl Config {
             .redis
             .map(|table| redis::redis(&place, table, overrides.accept_data_loss, &mut warnings))
             .transpose()?;
+        let cluster = file
+            .cluster
+            .map(|table| cluster::cluster(&place, table, &mut warnings))
+            .transpose()?;
+        let token_files = file.webhooks.token_secret_files.len();
+        redis::goes_together(&origin, redis.is_some(), cluster.is_some(), token_files)?;
         Ok(Self {
             redis,
             listen: overrides.listen.unwrap_or(file.listen),
@@ -193,6 +203,7 @@ impl Config {
             bounds: bounds(&file.bounds),
             doors: doors(&file.bounds),
             max_unfolded: file.bounds.max_unfolded.unwrap_or(500_000),
+            cluster,
             origin: path.to_owned(),
             warnings,
         })

@@ -179,37 +179,42 @@ fn secrets(
     tables: BTreeMap<String, OneOrMany<SecretSource>>,
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<BTreeMap<String, Vec<Secret>>> {
-    let now = Clock::system().now().wall;
     names("secrets", tables.keys())?;
-    let mut secrets = BTreeMap::new();
-    for (name, sources) in tables {
-        let sources = sources.into_vec();
-        if sources.is_empty() || sources.len() > AT_ONCE_MAX {
-            bail!(
-                "secrets.{name}: 1 to {AT_ONCE_MAX} places are expected; there are {}",
-                sources.len()
-            );
-        }
-        let mut read = Vec::with_capacity(sources.len());
-        for source in sources {
-            if source.is_over(now) {
-                warnings.push(format!(
-                    "secrets.{name}: {source} is not used any more; take it out"
-                ));
-                continue;
-            }
-            let source = source.beside(origin.folder());
-            let secret = source
-                .read(warnings)
-                .with_context(|| format!("secrets.{name}"))?;
-            read.push(secret);
-        }
-        if read.is_empty() {
-            bail!("secrets.{name}: the time of every one is over");
-        }
-        secrets.insert(name, read);
+    let read = |(name, sources): (String, OneOrMany<SecretSource>)| {
+        let key = format!("secrets.{name}");
+        let read = secrets_of(origin, &key, sources.into_vec(), warnings)?;
+        Ok((name, read))
+    };
+    tables.into_iter().map(read).collect()
+}
+
+/// Reads the secrets of one key, the newest first; one whose time is over is passed over with a warning.
+pub(super) fn secrets_of(
+    origin: &Origin<'_>,
+    key: &str,
+    sources: Vec<SecretSource>,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Vec<Secret>> {
+    let now = Clock::system().now().wall;
+    if sources.is_empty() || sources.len() > AT_ONCE_MAX {
+        bail!(
+            "{key}: 1 to {AT_ONCE_MAX} places are expected; there are {}",
+            sources.len()
+        );
     }
-    Ok(secrets)
+    let mut read = Vec::with_capacity(sources.len());
+    for source in sources {
+        if source.is_over(now) {
+            warnings.push(format!("{key}: {source} is not used any more; take it out"));
+            continue;
+        }
+        let source = source.beside(origin.folder());
+        read.push(source.read(warnings).with_context(|| key.to_owned())?);
+    }
+    if read.is_empty() {
+        bail!("{key}: the time of every one is over");
+    }
+    Ok(read)
 }
 
 fn settings(settings: &BTreeMap<String, String>) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 mod audit;
 mod behaviour;
 mod core;
+mod council;
 mod docs;
 mod kill;
 mod neighbours;

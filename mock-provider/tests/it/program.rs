@@ -1,6 +1,7 @@
 //! The program: what a parent process reads, and how it ends.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{client, get, send};
@@ -66,6 +67,43 @@ async fn the_app_is_a_subcommand() {
     ];
     let (_program, _out, url) = start(&args);
     assert_eq!(get(&url, "/notifications").await.text, "[]");
+}
+
+#[tokio::test]
+async fn the_app_takes_its_key_from_a_file() {
+    let teller = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let teller_url = format!("http://{}", teller.local_addr().expect("bound"));
+    let file = std::env::temp_dir().join(format!("mock-app-key-{}", std::process::id()));
+    std::fs::write(&file, "tlr_app_swordfish\n").expect("writable");
+    let path = file.to_str().expect("UTF-8");
+    let args = ["app", "--port", "0", "--teller", &teller_url, "--print-url"];
+    let with_key = [&args[..], &["--bearer-file", path]].concat();
+    let (_program, _out, url) = start(&with_key);
+    let asked = tokio::spawn(send(client().post(format!("{url}/transaction"))));
+    let head = tokio::task::spawn_blocking(move || {
+        let (connection, _) = teller.accept().expect("the app asks");
+        let mut lines = BufReader::new(connection).lines();
+        let head = lines.by_ref().map(|line| line.expect("text"));
+        head.take_while(|line| !line.is_empty()).collect::<Vec<_>>()
+    });
+    let head = head.await.expect("it is read");
+    assert!(
+        head.contains(&"authorization: Bearer tlr_app_swordfish".to_owned()),
+        "{head:?}"
+    );
+    assert_eq!(
+        asked.await.expect("answered").code,
+        502,
+        "it was hung up on"
+    );
+    std::fs::remove_file(&file).expect("it was written");
+    let refused = Command::new(env!("CARGO_BIN_EXE_mock-provider"))
+        .args(args)
+        .args(["--bearer-file", path])
+        .output()
+        .expect("the program is built");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains(path), "{said}");
 }
 
 #[tokio::test]

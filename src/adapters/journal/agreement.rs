@@ -1,22 +1,37 @@
-//! What the journals agree on: kept webhooks, references and notes mean the same to the real journal
+//! What the journals agree on: kept webhooks, references and notes mean the same to the real journals
 //! and to the one in memory, which simulations rely on.
 
 use std::time::Duration;
 
 use super::embedded::{EmbeddedJournal, Options};
 use super::memory::MemoryJournal;
+use super::redis::owned;
 use super::samples::{Life, kept, wall};
+use super::servers::{Kind, Server};
 use super::{MAX_KEPT_FOR, MAX_KEPT_PER_PROVIDER, MAX_NOTE_BYTES, MAX_NOTES, MAX_REFERENCE_BYTES};
 use crate::ports::{AppendError, InboxQuery, Journal, Kept, ListQuery};
 
-/// One of each, with what it says when a test fails, and its directory.
-fn journals() -> Vec<(&'static str, Box<dyn Journal>, Option<tempfile::TempDir>)> {
+/// What a journal lives in; dropped after it.
+enum Alive {
+    Memory,
+    Directory(#[expect(dead_code, reason = "held until the test is over")] tempfile::TempDir),
+    Server(#[expect(dead_code, reason = "held until the test is over")] Server),
+}
+
+/// One of each, with what it says when a test fails, and what it lives in.
+async fn journals() -> Vec<(&'static str, Box<dyn Journal>, Alive)> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let embedded = EmbeddedJournal::open(Options::new(dir.path())).expect("a journal that opens");
-    vec![
-        ("memory", Box::new(MemoryJournal::new()), None),
-        ("embedded", Box::new(embedded), Some(dir)),
-    ]
+    let mut journals: Vec<(&'static str, Box<dyn Journal>, Alive)> = vec![
+        ("memory", Box::new(MemoryJournal::new()), Alive::Memory),
+        ("embedded", Box::new(embedded), Alive::Directory(dir)),
+    ];
+    for (name, kind) in [("redis", Kind::Redis), ("valkey", Kind::Valkey)] {
+        let server = Server::start(kind, &[]);
+        let over_it = Box::new(owned(&server).await);
+        journals.push((name, over_it, Alive::Server(server)));
+    }
+    journals
 }
 
 async fn keep(journal: &dyn Journal, webhook: Kept) {
@@ -43,7 +58,7 @@ async fn all(journal: &dyn Journal) -> Vec<String> {
 
 #[tokio::test]
 async fn a_webhook_is_kept_once_until_it_is_released() {
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         let first = kept("bank", "a", &["r"]);
         let again = Kept {
             body: "the same event, sent again".to_owned(),
@@ -72,7 +87,7 @@ async fn a_webhook_is_kept_once_until_it_is_released() {
 
 #[tokio::test]
 async fn what_is_kept_is_found_by_each_of_its_references_oldest_first() {
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         keep(&*journal, kept("bank", "b", &["r", "s"])).await;
         keep(&*journal, kept("bank", "a", &["r"])).await;
         keep(&*journal, kept("other", "c", &["r"])).await;
@@ -93,7 +108,7 @@ async fn what_is_kept_is_found_by_each_of_its_references_oldest_first() {
 
 #[tokio::test]
 async fn one_answer_is_bounded_and_the_next_one_goes_on() {
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         let events: Vec<String> = (0..=MAX_KEPT_FOR).map(|n| format!("{n:03}")).collect();
         for event in &events {
             keep(&*journal, kept("bank", event, &["r"])).await;
@@ -110,7 +125,7 @@ async fn one_answer_is_bounded_and_the_next_one_goes_on() {
 
 #[tokio::test]
 async fn a_reference_is_the_first_ones_that_brings_it() {
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         let (mut first, accepted) = Life::begin("shop", 1, "bank");
         journal.append(accepted).await.expect("written");
         assert_eq!(journal.referred("bank", "r").await, Ok(None), "{name}");
@@ -143,7 +158,7 @@ async fn a_reference_is_the_first_ones_that_brings_it() {
 async fn empty_and_overlong_references_find_nothing() {
     let longest = "r".repeat(MAX_REFERENCE_BYTES);
     let longer = "r".repeat(MAX_REFERENCE_BYTES + 1);
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         let webhook = kept("bank", "a", &["", &longest, &longer]);
         keep(&*journal, webhook.clone()).await;
         let (mut life, accepted) = Life::begin("shop", 1, "bank");
@@ -172,7 +187,7 @@ async fn empty_and_overlong_references_find_nothing() {
 
 #[tokio::test]
 async fn what_came_before_a_moment_expires() {
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         for (event, second) in [("a", 10), ("b", 20), ("c", 30)] {
             let webhook = Kept {
                 received_at: wall(second),
@@ -209,7 +224,7 @@ async fn what_came_before_a_moment_expires() {
 
 #[tokio::test]
 async fn a_provider_has_so_much_room_and_no_more() {
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         let webhook = |n: u64| {
             let received_at = wall(if n < 100 { 1 } else { 2 });
             let webhook = kept("bank", &n.to_string(), &[]);
@@ -244,7 +259,7 @@ async fn a_provider_has_so_much_room_and_no_more() {
 
 #[tokio::test]
 async fn the_inbox_is_paged_newest_first() {
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         for n in 1..=7 {
             let provider = if n % 3 == 0 { "other" } else { "bank" };
             keep(&*journal, kept(provider, &n.to_string(), &[])).await;
@@ -290,7 +305,7 @@ async fn the_inbox_is_paged_newest_first() {
 
 #[tokio::test]
 async fn of_notes_the_last_one_wins_and_none_forgets() {
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         let note = |name: &str, value: Option<&str>| journal.note(name, value.map(str::to_owned));
         let noted = async |prefix: &str| journal.noted(prefix).await.expect("readable");
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -319,7 +334,7 @@ async fn of_notes_the_last_one_wins_and_none_forgets() {
 
 #[tokio::test]
 async fn there_is_a_last_note() {
-    for (name, journal, _dir) in journals() {
+    for (name, journal, _alive) in journals().await {
         let note = |n: usize| journal.note(&n.to_string(), Some(String::new()));
         for promise in (0..MAX_NOTES).map(note).collect::<Vec<_>>() {
             assert_eq!(promise.await, Ok(()), "{name}");

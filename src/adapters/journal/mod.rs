@@ -1,6 +1,7 @@
 //! Where records become durable.
 //!
 //! - [`embedded`]: two SQLite files in a directory, for one node. The default.
+//! - [`redis`]: a Redis or Valkey server that several nodes share.
 //! - [`memory`]: for simulations and unit tests.
 //! - [`rawfile`]: what a disk can do at best, for comparison in benchmarks.
 
@@ -8,13 +9,18 @@ pub mod embedded;
 pub mod memory;
 #[doc(hidden)]
 pub mod rawfile;
+pub mod redis;
 
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+#[path = "../../../tests/it/support/redis.rs"]
+mod servers;
 
-use crate::ports::{AppendError, Kept};
+use crate::ports::{AppendError, Expect, Kept};
+use crate::transaction::Record;
 
 /// Webhooks that are kept for one provider, at most. They wait for a person or for the transaction to
 /// learn its reference; more than this means that the provider sends what isn't ours.
@@ -57,6 +63,20 @@ fn claimed_by(references: &[String]) -> impl Iterator<Item = &str> {
         .map(String::as_str)
         .filter(|one| finds(one));
     found.take(MAX_REFERENCES_PER_WEBHOOK)
+}
+
+/// Whether the records are the ones that come next. The core numbers them; a step that is numbered
+/// otherwise was decided on another version than its actor says.
+fn follows(expect: Expect, records: &[Record]) -> Result<(), AppendError> {
+    let before = match expect {
+        Expect::Absent => 0,
+        Expect::Version(version) => version,
+    };
+    let numbered = (before + 1..).zip(records);
+    if records.is_empty() || numbered.into_iter().any(|(n, record)| record.version != n) {
+        return Err(AppendError::VersionConflict);
+    }
+    Ok(())
 }
 
 /// Refuses a webhook that is too much to keep.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::ports::{Append, Expect, Kept, Summary};
+use crate::ports::{Append, Expect, Kept, Summary, Tenure};
 use crate::transaction::{
     Acceptance, AppId, Decision, Event, Finding, Inquiries, Intent, Key, Mono, Now, OnAbsence,
     PayloadHash, Policy, Record, Rendered, Report, Request, Timestamp, Transaction, TransactionId,
@@ -107,7 +107,7 @@ impl Life {
         Append {
             key: self.transaction.key.clone(),
             expect,
-            tenure: None,
+            tenure: Some(Tenure::ALONE),
             records: decision.records,
             summary: Summary::of(&self.transaction, now(second)),
         }

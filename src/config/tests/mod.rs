@@ -1,5 +1,6 @@
 //! What `teller.toml` may say, and the words in which it is refused.
 
+mod cluster;
 mod effective;
 mod providers;
 mod routing;

@@ -12,5 +12,8 @@
 //! window stays longer than any pause that a test makes.
 
 mod balancer;
+mod faults;
+mod intake;
+mod ownership;
 mod stage;
 mod storm;

@@ -17,7 +17,6 @@ use tokio::process::{Child, Command};
 use toml::Table;
 
 use super::balancer::Balancer;
-use crate::support::redis::Server;
 use crate::support::{DEADLINE, put, reserve_port, within};
 
 const TELLER: &str = env!("CARGO_BIN_EXE_teller");
@@ -69,7 +68,7 @@ struct Node {
 }
 
 impl Stage {
-    /// Starts everything over a store at this URL.
+    /// Starts everything over a store at this URL, or, if it is empty, over what the plan says of it.
     pub(super) async fn set(store: &str, plan: Plan) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = TempDir::new().expect("a temporary directory");
@@ -175,9 +174,13 @@ impl Stage {
         self.nodes[index].stopped = false;
     }
 
-    /// SIGTERM, and waits for its end.
-    pub(super) async fn stop_node(&mut self, index: usize) {
+    /// SIGTERM.
+    pub(super) async fn terminate_node(&self, index: usize) {
         self.signal(index, "-TERM").await;
+    }
+
+    /// Waits until a node that was told to has ended.
+    pub(super) async fn wait_for_end(&mut self, index: usize) {
         let mut child = self.nodes[index].child.take().expect("it runs");
         let ended = tokio::time::timeout(DEADLINE, child.wait()).await;
         let status = ended.expect("it drains").expect("it can be waited for");
@@ -323,7 +326,9 @@ fn config(
     put(&mut table, "base_url", provider.url.clone());
     put(&mut table, "default", true);
     set("provider", vec![table].into());
-    set("redis.url", store.into());
+    if !store.is_empty() {
+        set("redis.url", store.into());
+    }
     for (name, value) in &plan.redis {
         set(&format!("redis.{name}"), value.clone());
     }
@@ -334,14 +339,10 @@ fn config(
     );
     let mut secret = Table::new();
     put(&mut secret, "file", "nodes.key");
-    set("cluster.secrets", vec![secret].into());
+    set("cluster.secret", vec![secret].into());
     for (name, value) in &plan.cluster {
         set(&format!("cluster.{name}"), value.clone());
     }
     config
 }
 
-/// A store with everything that teller asks of one.
-pub(super) async fn store() -> Server {
-    Server::redis().await
-}

@@ -4,7 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::stage::{Plan, Stage, store};
+use super::stage::{Plan, Stage};
+use crate::support::redis::Server;
 
 const TRANSACTIONS: usize = 5_000;
 /// All of them come in while the storm goes on.
@@ -28,7 +29,7 @@ enum Fate {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_wrong_or_untold_in_a_storm_of_kills_and_stops() {
-    let store = store().await;
+    let store = Server::redis(&[]);
     let mut stage = Stage::set(&store.url(), Plan::default()).await;
     let sending = stage.send(0..TRANSACTIONS, PER_SECOND);
     let mut fates = [Fate::Runs; 3];

@@ -11,6 +11,7 @@ use teller::transaction::{AppId, Fact, Key, TransactionId};
 use tempfile::TempDir;
 use toml::Table;
 
+use super::redis::{Kind, Server};
 use super::{Client, Teller, eventually, put};
 
 /// How much faster than in the field time runs, unless a test says. A ghost window then lasts 2.4 s.
@@ -143,6 +144,29 @@ pub(crate) struct Rig {
     mock: Option<server::Running>,
     app_options: app::Options,
     app: Option<app::Running>,
+    /// What the journal lies in, if not in the data directory.
+    _store: Option<Server>,
+}
+
+/// The store that the journal lies in: none for the embedded journal; `TELLER_TEST_JOURNAL` names
+/// another, and all of this then runs over it.
+fn store(setup: &mut Setup) -> Option<Server> {
+    let kind = match std::env::var("TELLER_TEST_JOURNAL").as_deref() {
+        Err(_) | Ok("embedded") => return None,
+        Ok("redis") => Kind::Redis,
+        Ok("valkey") => Kind::Valkey,
+        Ok(other) => panic!("TELLER_TEST_JOURNAL is embedded, redis or valkey; it is {other:?}"),
+    };
+    let server = Server::start(kind, &[]);
+    put(&mut setup.config, "redis.url", server.url());
+    let listen = format!("127.0.0.1:{}", reserve_port());
+    put(&mut setup.config, "cluster.listen", listen);
+    let mut secret = Table::new();
+    put(&mut secret, "file", "nodes.key");
+    put(&mut setup.config, "cluster.secret", vec![secret]);
+    let tokens = vec!["token.key"];
+    put(&mut setup.config, "webhooks.token_secret_files", tokens);
+    Some(server)
 }
 
 impl Rig {
@@ -172,6 +196,10 @@ impl Rig {
             .expect("a free port");
         let app = app::start(setup.app.clone()).await.expect("a free port");
         let dir = TempDir::new().expect("a temporary directory");
+        let store = store(&mut setup);
+        for key in ["nodes.key", "token.key"] {
+            std::fs::write(dir.path().join(key), key.repeat(8)).expect("writable");
+        }
         let config = write_config(&dir, &mut setup, &mock.url, &app.url);
         Self {
             client: Client::new(setup.app.teller.clone()),
@@ -183,6 +211,7 @@ impl Rig {
             mock: Some(mock),
             app_options: setup.app,
             app: Some(app),
+            _store: store,
         }
     }
 

@@ -22,7 +22,7 @@ impl Teller {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let application = Application::build(&config)?;
+                let application = Application::build(&config).await?;
                 // The test may have given up; then there is nobody to stop this teller but itself.
                 let _ = started.send(application.house());
                 let stop = async move {

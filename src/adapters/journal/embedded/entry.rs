@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::super::{keepable, notable};
+use super::super::{follows, keepable, notable};
 use crate::ports::{Append, AppendError, Binding, Committed, Expect, Kept, Summary};
 use crate::transaction::{Finding, Key, Record, Report, State, Timestamp};
 
@@ -318,20 +318,6 @@ impl Entry {
 
 fn hyphenated<'a>(key: &Key, id: &'a mut [u8]) -> &'a str {
     key.id.0.hyphenated().encode_lower(id)
-}
-
-/// Whether the records are the ones that come next. The core numbers them; a step that is numbered
-/// otherwise was decided on another version than its actor says.
-fn follows(expect: Expect, records: &[Record]) -> Result<(), AppendError> {
-    let before = match expect {
-        Expect::Absent => 0,
-        Expect::Version(version) => version,
-    };
-    let numbered = (before + 1..).zip(records);
-    if records.is_empty() || numbered.into_iter().any(|(n, record)| record.version != n) {
-        return Err(AppendError::VersionConflict);
-    }
-    Ok(())
 }
 
 fn json_lines(records: &[Record]) -> Result<String, AppendError> {

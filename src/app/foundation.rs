@@ -1,0 +1,228 @@
+//! What teller stands on: the journal that is configured, whose the transactions in it are, and what
+//! time it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use redis::{ConnectionAddr, IntoConnectionInfo};
+use tokio::sync::watch;
+
+use super::OpenJournal;
+use super::nodes::Node;
+use crate::actors::Ground;
+use crate::adapters::council::{Confirmation, Connect, RedisCouncil};
+use crate::adapters::journal::embedded::{self, EmbeddedJournal};
+use crate::adapters::journal::redis::{Address, Link, Options, Password, Place, RedisJournal, Tls};
+use crate::clock::Clock;
+use crate::config::{ClusterConfig, Config, RedisConfig, StorePlace};
+use crate::ports::{Council, Shared};
+
+/// An answer of the store to the council may take this part of a lease: half the time between two
+/// renewals.
+const COUNCIL_ANSWERS_IN: u32 = 6;
+
+/// What the rest is built upon.
+pub(super) struct Foundation {
+    pub(super) ground: Ground,
+    pub(super) clock: Clock,
+    pub(super) node: Option<Node>,
+    pub(super) failed: watch::Receiver<Option<String>>,
+    pub(super) close: Box<dyn FnOnce() + Send>,
+}
+
+impl Foundation {
+    /// Opens what is configured.
+    pub(super) async fn lay(config: &Config) -> anyhow::Result<Self> {
+        match (&config.redis, &config.cluster) {
+            (Some(redis), Some(cluster)) => Self::among_several(config, redis, cluster).await,
+            (None, _) | (_, None) => Self::embedded(config),
+        }
+    }
+
+    /// A journal that this node has for itself.
+    pub(super) fn alone(open: OpenJournal) -> Self {
+        Self {
+            ground: Ground::alone(open.journal),
+            clock: Clock::system(),
+            node: None,
+            failed: open.failed,
+            close: open.close,
+        }
+    }
+
+    fn embedded(config: &Config) -> anyhow::Result<Self> {
+        let options = embedded::Options {
+            max_unfolded: config.max_unfolded,
+            ..embedded::Options::new(&config.data_dir)
+        };
+        let journal = Arc::new(EmbeddedJournal::open(options)?);
+        refuse_orphans(&journal.open_providers()?, config)?;
+        let failed = journal.failed();
+        let closing = Arc::clone(&journal);
+        Ok(Self::alone(OpenJournal {
+            journal,
+            failed,
+            close: Box::new(move || closing.close()),
+        }))
+    }
+
+    async fn among_several(
+        config: &Config,
+        redis: &RedisConfig,
+        cluster: &ClusterConfig,
+    ) -> anyhow::Result<Self> {
+        let (clock, correction) = Clock::correctable();
+        let options = options(redis)?;
+        let journal = Arc::new(RedisJournal::connect(options.clone()).await?);
+        refuse_orphans(&journal.open_providers().await?, config)?;
+        let council = council(&journal.link(), &options, cluster);
+        let node = Node::new(cluster, council, clock, correction)?;
+        // What is not confirmed is repeated until it is: this journal never fails for good.
+        let (never, failed) = watch::channel(None);
+        Ok(Self {
+            ground: Ground {
+                ownership: Arc::new(node.table.clone()),
+                shared: Some(Arc::clone(&journal) as Arc<dyn Shared>),
+                journal,
+            },
+            clock,
+            node: Some(node),
+            failed,
+            close: Box::new(move || drop(never)),
+        })
+    }
+}
+
+/// The council over the same store, on a connection of its own.
+fn council(link: &Arc<Link>, options: &Options, cluster: &ClusterConfig) -> Arc<dyn Council> {
+    let link = Arc::clone(link);
+    let answer_max = cluster.lease / COUNCIL_ANSWERS_IN;
+    let connect: Connect = Arc::new(move || {
+        let link = Arc::clone(&link);
+        Box::pin(async move { link.connect_for(answer_max).await })
+    });
+    let confirmation = Confirmation {
+        replicas: options.replicas,
+        within: options.confirm_within.min(answer_max / 2),
+        on_disk: false,
+    };
+    Arc::new(RedisCouncil::new(connect, &options.prefix, confirmation))
+}
+
+/// What the journal needs to know of what an operator said.
+fn options(config: &RedisConfig) -> anyhow::Result<Options> {
+    let (place, tls) = match &config.place {
+        StorePlace::Server(url) => {
+            let (address, tls) = address(url)?;
+            (Place::Server(address), tls)
+        }
+        StorePlace::Sentinels {
+            sentinels,
+            master,
+            tls,
+        } => {
+            let sentinels = sentinels.iter().map(|url| Ok(address(url)?.0));
+            let sentinels = sentinels.collect::<anyhow::Result<_>>()?;
+            let master = master.clone();
+            (Place::Sentinels { sentinels, master }, *tls)
+        }
+        StorePlace::Cluster(_) => bail!("[redis] cluster is not served yet; use url or sentinels"),
+    };
+    let read = |path: &PathBuf| {
+        std::fs::read(path).with_context(|| format!("[redis] {} can't be read", path.display()))
+    };
+    let client = config.client_certificate.as_ref();
+    let client = client
+        .map(|(certificate, key)| anyhow::Ok((read(certificate)?, read(key)?)))
+        .transpose()?;
+    let tls = tls
+        .then(|| {
+            let ca = config.ca_file.as_ref().map(read).transpose()?;
+            anyhow::Ok(Tls { ca, client })
+        })
+        .transpose()?;
+    let password = config.password.as_ref().map(|secret| {
+        let text = String::from_utf8(secret.expose().to_vec());
+        text.map(Password)
+            .map_err(|_| anyhow::anyhow!("[redis] password is no text in UTF-8"))
+    });
+    Ok(Options {
+        place,
+        tls,
+        username: config.username.clone(),
+        password: password.transpose()?,
+        prefix: config.prefix.clone(),
+        replicas: config.replicas,
+        confirm_within: config.confirm_within,
+        connections: config.connections,
+        accept_data_loss: config.accept_data_loss,
+    })
+}
+
+/// Host and port of a URL, and whether it says TLS.
+fn address(url: &str) -> anyhow::Result<(Address, bool)> {
+    let info = url.into_connection_info()?;
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) => Ok((
+            Address {
+                host: host.clone(),
+                port: *port,
+            },
+            false,
+        )),
+        ConnectionAddr::TcpTls { host, port, .. } => Ok((
+            Address {
+                host: host.clone(),
+                port: *port,
+            },
+            true,
+        )),
+        _ => bail!("[redis] a store is reached at redis://host:port or rediss://host:port"),
+    }
+}
+
+/// A transaction whose provider is not configured could neither end nor be asked about.
+fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
+    let configured = |name: &&String| {
+        config
+            .providers
+            .iter()
+            .any(|one| one.profile.name() == *name)
+    };
+    if let Some(missing) = open.iter().find(|name| !configured(name)) {
+        anyhow::bail!(
+            "{}: transactions of the provider {missing:?} are open, and it is not configured; put its profile back \
+             until they have ended",
+            config.origin.display()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn an_open_transaction_without_its_provider_refuses_the_start() {
+        let text = "[app]\nname = \"shop\"\n[[provider]]\nprofile = \"providers/reference.toml\"\n";
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("teller.toml");
+        let config =
+            Config::parse(text, &file, Overrides::default()).expect("a good configuration");
+        let refused = |open: &[&str]| {
+            let open: Vec<String> = open.iter().map(|&name| name.to_owned()).collect();
+            refuse_orphans(&open, &config).map_err(|error| error.to_string())
+        };
+        assert_eq!(refused(&[]), Ok(()));
+        assert_eq!(refused(&["reference"]), Ok(()));
+        let why = refused(&["reference", "gone"]).expect_err("nobody could ask about it");
+        assert!(
+            why.contains("\"gone\"") && why.contains("put its profile back"),
+            "{why}"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Nodes that stand still, and a store that goes away.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use teller::ports::Ownership;
+
+use super::LEASE;
+use super::node::{Ledger, Node, Told, all_held_once, took};
+use crate::support::redis::Server;
+
+const SOON: Duration = Duration::from_secs(10);
+/// What the store does not answer is noticed within.
+const NOTICED: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_node_that_stood_still_past_its_lease_is_refused_drops_all_and_rejoins() {
+    let (server, ledger) = (Server::redis(&[]), Arc::new(Ledger::default()));
+    let (a, b) = (
+        Node::start("a", &server, &ledger),
+        Node::start("b", &server, &ledger),
+    );
+    took(SOON, "two nodes share all", || {
+        all_held_once(&[&a, &b]) && !b.held().is_empty() && !a.held().is_empty()
+    })
+    .await;
+    let before = a.held();
+    let stood = Instant::now();
+    a.stand_still(LEASE + Duration::from_secs(4));
+    took(LEASE / 2 + NOTICED, "effects stop at half a lease", || {
+        a.may_act() == Some(false)
+    })
+    .await;
+    took(
+        LEASE + Duration::from_secs(2),
+        "the other has taken over",
+        || b.held().len() == 256,
+    )
+    .await;
+    assert_eq!(
+        a.held(),
+        before,
+        "it knows nothing of that yet, and may do nothing"
+    );
+    assert_eq!((a.may_act(), ledger.share("a")), (Some(false), 0.0));
+    assert!(ledger.of("a", Told::Lost, stood).is_empty());
+    took(SOON, "it wakes up and drops what it had", || {
+        ledger.of("a", Told::Lost, stood).len() == before.len()
+    })
+    .await;
+    assert_eq!(a.table.fenced_total(), before.len() as u64);
+    took(SOON, "it has its part again", || {
+        all_held_once(&[&a, &b]) && a.held().len() == before.len()
+    })
+    .await;
+    let newer = a
+        .held()
+        .iter()
+        .zip(&before)
+        .all(|(now, then)| now.1.epoch > then.1.epoch + 1);
+    assert!(newer, "by claims that followed the other's");
+    assert!(
+        ledger.most_shared() < 1.0 + 1e-9,
+        "{}",
+        ledger.most_shared()
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_journal_ends_a_tenure_and_the_partition_is_claimed_anew() {
+    let (server, ledger) = (Server::redis(&[]), Arc::new(Ledger::default()));
+    let a = Node::start("a", &server, &ledger);
+    took(SOON, "it has all", || all_held_once(&[&a])).await;
+    let (since, (partition, tenure)) = (Instant::now(), a.held()[9]);
+    a.table.fenced(partition, tenure);
+    assert_eq!(a.table.tenure(partition), None);
+    took(SOON, "it was claimed anew", || {
+        a.table.tenure(partition).is_some()
+    })
+    .await;
+    assert_eq!(ledger.of("a", Told::Lost, since), [partition]);
+    assert_eq!(
+        ledger.of("a", Told::Gained, since),
+        [partition],
+        "after that"
+    );
+    assert!(a.table.tenure(partition).map(|now| now.epoch) > Some(tenure.epoch));
+}
+
+/// The server is away for ten seconds: killed, or only silent.
+async fn the_store_is_away(killed: bool) {
+    let (mut server, ledger) = (Server::redis(&[]), Arc::new(Ledger::default()));
+    let (a, b) = (
+        Node::start("a", &server, &ledger),
+        Node::start("b", &server, &ledger),
+    );
+    took(SOON, "two nodes share all", || {
+        all_held_once(&[&a, &b]) && !b.held().is_empty() && !a.held().is_empty()
+    })
+    .await;
+    let (had, away) = (a.held(), Instant::now());
+    if killed {
+        server.kill();
+    } else {
+        server.pause();
+    }
+    took(LEASE / 2 + NOTICED, "effects stop at half a lease", || {
+        a.may_act() == Some(false) && b.may_act() == Some(false)
+    })
+    .await;
+    let (partition, tenure) = had[0];
+    let waiting = tokio::spawn(a.table.when_allowed(partition, tenure));
+    tokio::time::sleep(Duration::from_secs(10).saturating_sub(away.elapsed())).await;
+    assert!(a.handle.snapshot().trouble.is_some(), "it is said");
+    assert_eq!((ledger.share("a"), ledger.share("b")), (0.0, 0.0));
+    let back = Instant::now();
+    if killed {
+        server.restart();
+    } else {
+        server.resume();
+    }
+    took(SOON, "everything is owned and goes on", || {
+        all_held_once(&[&a, &b]) && a.may_act() == Some(true) && b.may_act() == Some(true)
+    })
+    .await;
+    assert_eq!(a.held().len(), had.len(), "by whom it was before");
+    let said = tokio::time::timeout(SOON, waiting).await.expect("told");
+    let changes = a.handle.snapshot().primary_changes_total;
+    if killed {
+        assert_eq!(
+            said.ok(),
+            Some(false),
+            "another process: all was claimed anew"
+        );
+        assert_eq!(ledger.of("a", Told::Lost, back).len(), had.len());
+        assert_eq!(changes, 1);
+    } else {
+        assert_eq!(
+            said.ok(),
+            Some(true),
+            "the same process: the leases were renewed"
+        );
+        assert_eq!((ledger.of("a", Told::Lost, back), changes), (vec![], 0));
+    }
+    took(SOON, "nobody complains", || {
+        a.handle.snapshot().trouble.is_none()
+    })
+    .await;
+    assert!(
+        ledger.most_shared() < 1.0 + 1e-9,
+        "{}",
+        ledger.most_shared()
+    );
+}
+
+#[tokio::test]
+async fn nodes_survive_a_store_that_is_silent_for_ten_seconds() {
+    the_store_is_away(false).await;
+}
+
+#[tokio::test]
+async fn nodes_survive_a_store_that_is_killed_and_comes_back_after_ten_seconds() {
+    the_store_is_away(true).await;
+}
