@@ -16,7 +16,7 @@ use super::boottime::Boottime;
 use super::departures::{Departed, Departures};
 use super::plan::{self, Plan};
 use super::shares::{Gates, Shares};
-use super::snapshot::{Snapshot, before_the_first};
+use super::snapshot::{Snapshot, before_the_first, millis};
 use super::table::Table;
 use super::time::{Publish, StoreTime, wall_ms};
 use crate::ports::{
@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// After the store was silent, the others' announcements are waited for this long before they count as
 /// dead: they could not reach it either.
 const GRACE: Duration = Duration::from_millis(1_500);
+/// An answer of the store takes this long at most, however long the lease.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// For how long cards are believed after a change of the primary, whose clock may be another: as long
 /// as the store keeps them.
 const CARDS_KEPT: Duration = Duration::from_secs(3600);
@@ -82,15 +84,21 @@ pub struct Keeper {
     /// Of all nodes that are present or named in a lease, by id.
     pub(super) cards: BTreeMap<String, NodeCard>,
     asked_to_leave: watch::Receiver<Option<Duration>>,
-    pub(super) shown: Arc<RwLock<Snapshot>>,
+    pub(super) shown: Arc<RwLock<Shown>>,
     /// Its drop tells the handle that the keeper has ended.
     _running: watch::Sender<()>,
+}
+
+/// What the handle shows.
+pub(super) struct Shown {
+    pub(super) heard_at: Option<Boottime>,
+    pub(super) snapshot: Snapshot,
 }
 
 /// A keeper as the rest of the process sees it.
 #[derive(Clone)]
 pub struct Handle {
-    shown: Arc<RwLock<Snapshot>>,
+    shown: Arc<RwLock<Shown>>,
     leave: Arc<watch::Sender<Option<Duration>>>,
     running: watch::Receiver<()>,
 }
@@ -106,7 +114,10 @@ impl Handle {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
-        shown.clone()
+        let mut snapshot = shown.snapshot.clone();
+        // Counted here, so that it grows even if the keeper itself stands still.
+        snapshot.heard_ms_ago = shown.heard_at.map(|at| millis(Boottime::now().since(at)));
+        snapshot
     }
 
     /// Asks the keeper to hand everything over and to leave, and waits until it has: after `patience`
@@ -124,7 +135,11 @@ impl Keeper {
     pub fn new(parts: Parts) -> (Self, Handle) {
         let (leave, asked_to_leave) = watch::channel(None);
         let (running, runs) = watch::channel(());
-        let shown = Arc::new(RwLock::new(before_the_first(&parts.card)));
+        let shown = Shown {
+            heard_at: None,
+            snapshot: before_the_first(&parts.card),
+        };
+        let shown = Arc::new(RwLock::new(shown));
         let publish: Publish = parts.store_time;
         let keeper = Self {
             card: parts.card,
@@ -379,9 +394,9 @@ impl Keeper {
         self.tenants.lost(partitions);
     }
 
-    /// An answer of the store takes this long at most: half the time between two renewals.
+    /// An answer of the store takes this long at most: half the time between two renewals, or less.
     pub(super) fn answer_max(&self) -> Duration {
-        self.lease / 6
+        (self.lease / 6).min(ANSWER_MAX)
     }
 
     /// Waits for the store's answer, and minds refusals meanwhile. A complaint becomes the trouble.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::boottime::Boottime;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Shown};
 use super::table::Elsewhere;
 use crate::ports::{Assembly, Lease, NodeCard};
 pub use crate::ports::{ClusterSnapshot as Snapshot, NodeView};
@@ -75,10 +74,13 @@ impl Keeper {
             given_up_total: self.given_up,
             primary_changes_total: self.primary_changes,
             store_offset_ms: self.time.offset_ms(),
-            heard_ms_ago: self.heard_at.map(|at| millis(Boottime::now().since(at))),
+            heard_ms_ago: None,
             trouble: self.trouble.clone(),
         };
-        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Shown {
+            heard_at: self.heard_at,
+            snapshot,
+        };
     }
 
     fn nodes_of(&self, assembly: &Assembly) -> (Vec<NodeView>, usize) {
@@ -101,6 +103,7 @@ impl Keeper {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

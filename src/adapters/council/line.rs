@@ -1,6 +1,7 @@
 //! The council's own connection, and the function library that it needs in the server.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -39,9 +40,27 @@ pub fn connect_to(client: Client, answer_max: Duration) -> Connect {
 /// One connection that is made when it is needed.
 pub(super) struct Line {
     connect: Connect,
-    /// The present one, with its number, so that only the one that failed is dropped.
+    /// The present one, with its number.
     present: Mutex<(u64, Option<MultiplexedConnection>)>,
+    /// The number of the last one on which something went wrong.
+    broken: AtomicU64,
     library: String,
+}
+
+/// Breaks the connection unless what was asked on it was answered: whoever gives up waiting drops the
+/// future, and a connection that is silent once would be silent for minutes.
+struct Asked<'a> {
+    broken: &'a AtomicU64,
+    number: u64,
+    answered: bool,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.broken.fetch_max(self.number, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Line {
@@ -54,6 +73,7 @@ impl Line {
         Self {
             connect,
             present: Mutex::new((0, None)),
+            broken: AtomicU64::new(0),
             library: format!("teller_council_{hash}"),
         }
     }
@@ -68,19 +88,21 @@ impl Line {
     /// keeper, whose ticks come a fifth of a second apart at the least.
     pub(super) async fn send(&self, pipeline: &Pipeline) -> Result<Vec<Value>, Complaint> {
         let (number, mut connection) = self.connection().await?;
-        let answered = self.exchange(&mut connection, pipeline).await;
-        if answered.is_err() {
-            let mut present = self.present.lock().await;
-            if present.0 == number {
-                present.1 = None;
-            }
-        }
-        answered
+        let mut asked = Asked {
+            broken: &self.broken,
+            number,
+            answered: false,
+        };
+        let answer = self.exchange(&mut connection, pipeline).await;
+        asked.answered = answer.is_ok();
+        answer
     }
 
     async fn connection(&self) -> Result<(u64, MultiplexedConnection), Complaint> {
         let mut present = self.present.lock().await;
-        if let (number, Some(connection)) = &*present {
+        if let (number, Some(connection)) = &*present
+            && *number > self.broken.load(Ordering::Relaxed)
+        {
             return Ok((*number, connection.clone()));
         }
         let connection = (self.connect)().await?;

@@ -65,11 +65,11 @@ async fn what_one_node_takes_in_the_other_shows_to_its_end() {
     }
     for id in &ids {
         for node in 0..2 {
-            let ended = eventually(&format!("{id} is final at node {node}"), || async move {
+            eventually(&format!("{id} is final at node {node}"), || async move {
                 let view = view(stage, node, id).await?;
-                crate::support::is_final(&view).then_some(view)
-            });
-            ended.await;
+                crate::support::is_final(&view).then_some(())
+            })
+            .await;
         }
         let (one, other) = (view(stage, 0, id).await, view(stage, 1, id).await);
         assert_eq!(one, other);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use teller::ports::{Owner, Ownership};
 
 use super::LEASE;
-use super::node::{Ledger, Node, Told, all_held_once, locked, took};
+use super::node::{Ledger, Node, Told, all_held_once, locked, settled, took};
 use crate::support::redis::Server;
 
 /// Nobody waits longer while a partition moves.
@@ -29,11 +29,11 @@ async fn nodes_share_all_partitions_and_move_few_when_one_joins_and_one_leaves()
     let (server, ledger) = (Server::redis(&[]), Arc::new(Ledger::default()));
     let start = |name: &str| Node::start(name, &server, &ledger);
     let [a, b, c] = ["a", "b", "c"].map(start);
-    let shared = || {
-        let counts = [&a, &b, &c].map(|node| node.held().len());
-        all_held_once(&[&a, &b, &c]) && counts.iter().all(|count| *count > 50)
-    };
-    took(SOON, "three nodes share all", shared).await;
+    took(SOON, "three nodes share all", || settled(&[&a, &b, &c])).await;
+    for node in [&a, &b, &c] {
+        let count = node.held().len();
+        assert!((60..=110).contains(&count), "{}: {count}", node.card.name);
+    }
     took(SOON, "each knows where everything is", || {
         let known = |node: &Node| {
             (0..256).all(|partition| match node.table.owner(partition) {
@@ -57,7 +57,7 @@ async fn nodes_share_all_partitions_and_move_few_when_one_joins_and_one_leaves()
     let joined = Instant::now();
     let d = start("d");
     took(SOON, "the fourth has its part", || {
-        all_held_once(&[&a, &b, &c, &d]) && d.held().len() > 30
+        settled(&[&a, &b, &c, &d])
     })
     .await;
     check_pauses(&ledger, joined, 40..=90);
@@ -85,6 +85,7 @@ async fn nodes_share_all_partitions_and_move_few_when_one_joins_and_one_leaves()
         ledger.most_shared()
     );
 
+    took(SOON, "all is known", || settled(&[&b, &c, &d])).await;
     let seen = b.handle.snapshot();
     let names: Vec<&str> = seen
         .nodes
@@ -106,10 +107,7 @@ async fn a_killed_nodes_partitions_are_taken_over_within_a_lease_and_two_seconds
     let (server, ledger) = (Server::redis(&[]), Arc::new(Ledger::default()));
     let start = |name: &str| Node::start(name, &server, &ledger);
     let (a, b, mut c) = (start("a"), start("b"), start("c"));
-    took(SOON, "three nodes share all", || {
-        all_held_once(&[&a, &b, &c]) && c.held().len() > 50
-    })
-    .await;
+    took(SOON, "three nodes share all", || settled(&[&a, &b, &c])).await;
     // Just after a renewal, which is the worst moment.
     tokio::time::sleep(LEASE / 3).await;
     c.kill();

@@ -272,6 +272,24 @@ pub(super) fn all_held_once(nodes: &[&Node]) -> bool {
     held.iter().copied().eq(0..PARTITIONS)
 }
 
+/// Whether these nodes hold every partition, each knows what the others hold, and nothing is to move.
+pub(super) fn settled(nodes: &[&Node]) -> bool {
+    let knows = |node: &&Node| {
+        let seen = node.handle.snapshot();
+        let as_it_is = |other: &&Node| {
+            let held: Vec<u32> = other
+                .held()
+                .iter()
+                .map(|(partition, _)| *partition)
+                .collect();
+            let view = seen.nodes.iter().find(|one| one.card.id == other.card.id);
+            view.is_some_and(|view| view.partitions == held && view.alive)
+        };
+        seen.handing_over == 0 && nodes.iter().all(as_it_is)
+    };
+    all_held_once(nodes) && nodes.iter().all(knows)
+}
+
 /// Waits, at most for `limit`, until something holds, and returns how long that took.
 pub(super) async fn took(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use teller::ports::Ownership;
 
 use super::LEASE;
-use super::node::{Ledger, Node, Told, all_held_once, took};
+use super::node::{Ledger, Node, Told, all_held_once, settled, took};
 use crate::support::redis::Server;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -20,10 +20,7 @@ async fn a_node_that_stood_still_past_its_lease_is_refused_drops_all_and_rejoins
         Node::start("a", &server, &ledger),
         Node::start("b", &server, &ledger),
     );
-    took(SOON, "two nodes share all", || {
-        all_held_once(&[&a, &b]) && !b.held().is_empty() && !a.held().is_empty()
-    })
-    .await;
+    took(SOON, "two nodes share all", || settled(&[&a, &b])).await;
     let before = a.held();
     let stood = Instant::now();
     a.stand_still(LEASE + Duration::from_secs(4));
@@ -94,10 +91,7 @@ async fn the_store_is_away(killed: bool) {
         Node::start("a", &server, &ledger),
         Node::start("b", &server, &ledger),
     );
-    took(SOON, "two nodes share all", || {
-        all_held_once(&[&a, &b]) && !b.held().is_empty() && !a.held().is_empty()
-    })
-    .await;
+    took(SOON, "two nodes share all", || settled(&[&a, &b])).await;
     let (had, away) = (a.held(), Instant::now());
     if killed {
         server.kill();
