@@ -57,6 +57,9 @@ impl Config {
                 .unwrap_or(Value::Array(Vec::new())),
         );
         set("bounds", self.bounds_shown()?);
+        if let Some(redis) = &self.redis {
+            set("redis", redis.shown());
+        }
         if let Some(cluster) = &self.cluster {
             set("cluster", cluster.shown());
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::bail;
 use redis::{ConnectionAddr, IntoConnectionInfo};
 use serde::Deserialize;
-use toml::Spanned;
+use toml::{Spanned, Table, Value};
 
 use super::origin::Origin;
 use super::secret_source::SecretSource;
@@ -101,6 +101,50 @@ pub(super) struct RedisTable {
     confirm_within: Option<Written>,
     connections: Option<usize>,
     finished_kept_for: Option<Written>,
+}
+
+impl RedisConfig {
+    /// As a table like the one that it was read from; of the password only where it is kept.
+    pub(super) fn shown(&self) -> Value {
+        let mut table = Table::new();
+        let mut set = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                table.insert(key.to_owned(), value);
+            }
+        };
+        let list = |urls: &[String]| Value::Array(urls.iter().cloned().map(Value::from).collect());
+        match &self.place {
+            StorePlace::Server(url) => set("url", Some(url.as_str().into())),
+            StorePlace::Sentinels {
+                sentinels,
+                master,
+                tls,
+            } => {
+                set("sentinels", Some(list(sentinels)));
+                set("master", Some(master.as_str().into()));
+                set("tls", Some((*tls).into()));
+            }
+            StorePlace::Cluster(nodes) => set("cluster", Some(list(nodes))),
+        }
+        let path = |path: &PathBuf| Value::from(path.display().to_string());
+        let duration = |span: Duration| Value::from(Written(span).to_string());
+        let client = self.client_certificate.as_ref();
+        set("username", self.username.clone().map(Value::from));
+        set("password", self.password_kept.clone().map(Value::from));
+        set("ca_file", self.ca_file.as_ref().map(path));
+        set("client_certificate_file", client.map(|pair| path(&pair.0)));
+        set("client_key_file", client.map(|pair| path(&pair.1)));
+        set("prefix", Some(self.prefix.as_str().into()));
+        set("replicas", Some(i64::from(self.replicas).into()));
+        set("confirm_within", Some(duration(self.confirm_within)));
+        // At most CONNECTIONS_MAX.
+        set(
+            "connections",
+            i64::try_from(self.connections).ok().map(Value::from),
+        );
+        set("finished_kept_for", self.finished_kept_for.map(duration));
+        Value::Table(table)
+    }
 }
 
 /// Checks the table.

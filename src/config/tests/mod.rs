@@ -3,6 +3,7 @@
 mod cluster;
 mod effective;
 mod providers;
+mod redis;
 mod routing;
 
 use std::path::Path;

@@ -238,6 +238,14 @@ impl Server {
         assert!(self.spawn(), "did not start again:\n{}", self.log());
     }
 
+    /// Ends it without warning, and starts it again with nothing of what it had.
+    pub fn restart_empty(&mut self) {
+        self.kill();
+        let files = self.dir.path().join("appendonlydir");
+        std::fs::remove_dir_all(files).expect("it had written something");
+        self.restart();
+    }
+
     /// One command over a connection of its own.
     ///
     /// # Panics

@@ -144,14 +144,20 @@ local function append(keys, args)
 end
 
 -- A step that was confirmed once and that this server may have lost: written if it follows exactly on
--- what is there. The truth needs no lease. ARGV as for `append`, whose fourth and fifth it ignores.
+-- what is there. The truth needs no lease. ARGV as for `append`; the claim only says whether the owner
+-- wrote it.
 local function restore(keys, args)
   local base, name, partition, expected = args[1], args[2], tonumber(args[3]), tonumber(args[6])
   if redis.call('LLEN', keys[1]) ~= expected then
     nudge(base)
     return 'there'
   end
-  write_step(keys[1], base, name, partition, args, 7)
+  local position = write_step(keys[1], base, name, partition, args, 7)
+  if expected > 0 then
+    redis.call('ZREM', base .. 'new', name)
+  elseif args[5] == '' then
+    redis.call('ZADD', base .. 'new', digits(position), name)
+  end
   return 'restored'
 end
 

@@ -10,10 +10,14 @@
 //! - All of it runs in one thread of its own, so that no web worker's stall delays a commit.
 //! - A connection is made again with a growing pause. What arrives meanwhile is refused at once.
 //! - Every connection looks which server answers. A change is counted, and makes all others look too.
+//! - A writer remembers what was confirmed lately. Where another server answers than before, it writes
+//!   that again before anything else: a replica that was promoted may have lost it.
 
+mod confirm;
 mod connect;
 mod primary;
 mod reader;
+mod recent;
 mod standing;
 mod trouble;
 mod writer;
@@ -123,6 +127,7 @@ impl Link {
             commands,
             library,
             answer,
+            is_new: true,
         };
         self.submit(lane as usize % self.writers.len(), job);
         async move {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::connect::{Connected, Connector};
+use super::recent::Recent;
 use super::standing::Standing;
-use super::trouble::{Refusal, Trouble, of_connection};
+use super::trouble::{Refusal, Trouble};
 use crate::adapters::journal::redis::keys::Keys;
 use crate::adapters::journal::redis::library::Library;
 
@@ -19,8 +20,6 @@ use crate::adapters::journal::redis::library::Library;
 const GROUP_JOBS: usize = 512;
 /// Bytes in one group, at most.
 const GROUP_BYTES: usize = 4 << 20;
-/// How long the server may take for a group, beside what replicas may take: for one that has stopped.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often an idle connection is looked at, and one in trouble is tried again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The first pause before connecting again; it doubles up to the last.
@@ -36,6 +35,8 @@ pub(super) struct Job {
     pub(super) library: &'static Library,
     pub(super) bytes: usize,
     pub(super) answer: oneshot::Sender<Result<Vec<Value>, Trouble>>,
+    /// Whether it is to be remembered once it is confirmed.
+    pub(super) is_new: bool,
 }
 
 impl Job {
@@ -57,6 +58,9 @@ pub(super) struct Writer {
     queued_bytes: Arc<AtomicUsize>,
     /// The key that a probe writes.
     probe: String,
+    recent: Recent,
+    /// Of the server that has all of it; see [`super::primary`].
+    generation: u64,
 }
 
 /// Why a connection is left.
@@ -83,6 +87,8 @@ impl Writer {
             standing,
             queued_bytes,
             probe: keys.meta() + "probe",
+            recent: Recent::default(),
+            generation: 0,
         }
     }
 
@@ -122,6 +128,12 @@ impl Writer {
 
     /// Writes groups over a connection until it is lost.
     async fn serve(&mut self, mut connected: Connected, pause: &mut Duration) -> Left {
+        if connected.generation != self.generation {
+            if let Err(why) = self.restore(&mut connected).await {
+                return Left::Lost(why);
+            }
+            self.generation = connected.generation;
+        }
         // Whether it takes writes is found out by one.
         if let Err(why) = self.look(&mut connected, true).await {
             return Left::Lost(why);
@@ -156,6 +168,52 @@ impl Writer {
         }
     }
 
+    /// Writes again what another server may have lost.
+    async fn restore(&mut self, connected: &mut Connected) -> Result<(), String> {
+        let mut writes = self.recent.again().into_iter();
+        let (mut repeated, mut restored) = (0, 0);
+        loop {
+            let mut answers = Vec::new();
+            let group = writes.by_ref().take(GROUP_JOBS);
+            let group: Vec<Job> = group
+                .map(|(commands, library)| {
+                    let (answer, answered) = oneshot::channel();
+                    answers.push(answered);
+                    Job {
+                        commands,
+                        library,
+                        bytes: 0,
+                        answer,
+                        is_new: false,
+                    }
+                })
+                .collect();
+            if group.is_empty() {
+                break;
+            }
+            self.write(connected, group).await?;
+            for mut answer in answers {
+                // Each job of a group has been answered by now.
+                let Ok(result) = answer.try_recv() else {
+                    continue;
+                };
+                let values = result.map_err(|trouble| trouble.to_string())?;
+                repeated += 1;
+                restored += usize::from(values.iter().any(is_restored));
+            }
+        }
+        if restored > 0 {
+            let writer = self.number;
+            tracing::warn!(
+                writer,
+                repeated,
+                restored,
+                "the server had lost confirmed records"
+            );
+        }
+        Ok(())
+    }
+
     /// The first, and what else has arrived.
     fn collect(&mut self, first: Job) -> Vec<Job> {
         let mut bytes = first.bytes;
@@ -180,7 +238,9 @@ impl Writer {
         if write {
             command.arg(&self.probe).arg("");
         }
-        let (values, confirmed) = self.send(connected, &[&command], write).await?;
+        let (values, confirmed) = connected
+            .send(self.connector.options(), &[&command], write)
+            .await?;
         let refusal = values.first().and_then(refusal);
         match refusal {
             None => {
@@ -203,11 +263,14 @@ impl Writer {
 
     /// Writes a group and answers everybody in it. Sends again what needed a library that the server
     /// has lost.
-    async fn write(&self, connected: &mut Connected, group: Vec<Job>) -> Result<(), String> {
+    async fn write(&mut self, connected: &mut Connected, group: Vec<Job>) -> Result<(), String> {
         let mut group = group;
         for _ in 0..LOADS {
             let commands: Vec<&Cmd> = group.iter().flat_map(|job| &job.commands).collect();
-            let (values, confirmed) = match self.send(connected, &commands, true).await {
+            let (values, confirmed) = match connected
+                .send(self.connector.options(), &commands, true)
+                .await
+            {
                 Ok(answer) => answer,
                 Err(why) => {
                     let unknown = Trouble::Unconfirmed(why.clone());
@@ -242,7 +305,7 @@ impl Writer {
     /// Answers each job of a group. Returns those whose library is missing, and why the connection is
     /// of no use any more, if it isn't.
     fn settle(
-        &self,
+        &mut self,
         group: Vec<Job>,
         values: Vec<Value>,
         confirmed: &Result<(), String>,
@@ -254,8 +317,8 @@ impl Writer {
             let refusals: Vec<Refusal> = its.iter().filter_map(refusal).collect();
             let all = refusals.len() == its.len();
             let Some(first) = refusals.into_iter().next() else {
-                let unconfirmed = confirmed.clone().map_err(Trouble::Unconfirmed);
-                job.settle(unconfirmed.map(|()| its));
+                let result = confirmed.clone().map_err(Trouble::Unconfirmed);
+                self.answer(job, result.map(|()| its));
                 continue;
             };
             let (why, nothing) = match first {
@@ -284,6 +347,15 @@ impl Writer {
         (again, lost)
     }
 
+    /// Answers a job, and remembers what it wrote once that is confirmed.
+    fn answer(&mut self, job: Job, result: Result<Vec<Value>, Trouble>) {
+        if job.is_new && result.is_ok() {
+            self.recent.remember(job.commands, job.library, job.bytes);
+        }
+        // Whoever has stopped listening doesn't hear it; it is written all the same.
+        drop(job.answer.send(result));
+    }
+
     /// Loads the libraries that jobs need.
     async fn load(&self, connected: &mut Connected, jobs: &[Job]) -> Result<(), String> {
         let mut names = Vec::new();
@@ -294,7 +366,9 @@ impl Writer {
             }
             tracing::info!(library = name, "loading Functions into Redis");
             let load = library.load();
-            let (values, _) = self.send(connected, &[&load], false).await?;
+            let (values, _) = connected
+                .send(self.connector.options(), &[&load], false)
+                .await?;
             if let Some(Value::ServerError(error)) = values.first() {
                 let why = error.details().unwrap_or_default();
                 return Err(format!("Functions can't be loaded: {} {why}", error.code()));
@@ -303,72 +377,11 @@ impl Writer {
         }
         Ok(())
     }
-
-    /// Sends commands in one pipeline, and asks for their confirmation in the same breath. An error
-    /// means that the connection is of no use any more.
-    async fn send(
-        &self,
-        connected: &mut Connected,
-        commands: &[&Cmd],
-        writes: bool,
-    ) -> Result<(Vec<Value>, Result<(), String>), String> {
-        let mut pipeline = Pipeline::with_capacity(commands.len() + 1);
-        pipeline.ignore_errors();
-        for &command in commands {
-            pipeline.add_command(command.clone());
-        }
-        let (replicas, within) = self.confirmation();
-        let confirms = writes && replicas > 0;
-        let disks = confirms && connected.waits_for_disks;
-        if confirms {
-            let millis = within.as_millis().to_string();
-            pipeline.cmd("WAIT").arg(replicas).arg(&millis);
-            // Asked in one breath with the write, a replica would answer before its fsync, and say the
-            // rest a second later. Once it has answered the WAIT, that fsync is done.
-            if disks {
-                pipeline.cmd("WAITAOF").arg(1).arg(replicas).arg(&millis);
-            }
-        }
-        let ask = pipeline.query_async::<Vec<Value>>(&mut connected.connection);
-        let mut values = match timeout(ANSWER_WITHIN + within * 2, ask).await {
-            Ok(Ok(values)) => values,
-            Ok(Err(error)) => return Err(format!("Redis {}", of_connection(&error))),
-            Err(_) => return Err("Redis does not answer in time".to_owned()),
-        };
-        let mut confirmed = Ok(());
-        for _ in 0..u8::from(confirms) + u8::from(disks) {
-            confirmed = confirmed.and(enough(values.pop(), replicas, within));
-        }
-        Ok((values, confirmed))
-    }
-
-    fn confirmation(&self) -> (u32, Duration) {
-        let options = self.connector.options();
-        (options.replicas, options.confirm_within)
-    }
 }
 
-/// Whether the answer to a `WAIT` or a `WAITAOF` speaks of enough replicas.
-fn enough(answer: Option<Value>, wanted: u32, within: Duration) -> Result<(), String> {
-    let have = match answer {
-        Some(Value::Int(replicas)) => replicas,
-        Some(Value::Array(pair)) => match pair.as_slice() {
-            [Value::Int(1..), Value::Int(replicas)] => *replicas,
-            _ => 0,
-        },
-        Some(Value::ServerError(error)) => {
-            let why = error.details().unwrap_or_default();
-            return Err(format!("replicas were not asked: {} {why}", error.code()));
-        }
-        _ => 0,
-    };
-    if have >= i64::from(wanted) {
-        return Ok(());
-    }
-    Err(format!(
-        "{have} of {wanted} replicas have confirmed within {} ms",
-        within.as_millis()
-    ))
+/// Whether a step had been lost, and is there again.
+fn is_restored(value: &Value) -> bool {
+    matches!(value, Value::BulkString(text) if text == b"restored")
 }
 
 fn refusal(value: &Value) -> Option<Refusal> {

@@ -13,10 +13,9 @@ use uuid::Uuid;
 
 use super::super::samples::{Life, kept, key};
 use super::super::servers::{Kind, Server};
-use super::{Address, JournalHealth, Options, Password, Place, RedisJournal, StartError, Tls};
+use super::{Address, JournalHealth, Options, Password, Place, RedisJournal, Tls};
 use crate::ports::{
-    Append, AppendError, Committed, Expect, Journal, Letter, ListQuery, Posted, Shared, Subject,
-    Tenure,
+    Append, AppendError, Committed, Journal, Letter, ListQuery, Posted, Shared, Subject, Tenure,
 };
 use crate::transaction::Key;
 
