@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use teller::adapters::council::RedisCouncil;
 use teller::cluster::{Gates, Handle, Keeper, MAX_PAUSE, Parts, Table};
 use teller::ports::{NodeCard, Ownership, Promise, Tenants, Tenure};
 use teller::transaction::{Key, PARTITIONS};
@@ -170,6 +171,16 @@ impl Node {
         ledger: &Arc<Ledger>,
         going_takes: Duration,
     ) -> Self {
+        Self::over(name, council(server), ledger, going_takes)
+    }
+
+    /// One that reaches the store in another way.
+    pub(super) fn over(
+        name: &str,
+        council: Arc<RedisCouncil>,
+        ledger: &Arc<Ledger>,
+        going_takes: Duration,
+    ) -> Self {
         let actors = Arc::new(Actors {
             node: name.to_owned(),
             ledger: Arc::clone(ledger),
@@ -180,7 +191,7 @@ impl Node {
         let learned = Arc::clone(&offset_ms);
         let (keeper, handle) = Keeper::new(Parts {
             card: card.clone(),
-            council: council(server),
+            council,
             tenants: Arc::clone(&actors) as Arc<dyn Tenants>,
             gates: actors,
             table: table.clone(),
