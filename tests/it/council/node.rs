@@ -56,8 +56,8 @@ impl Ledger {
     }
 
     /// How long each partition was without actors since a moment, from when they were to go to when
-    /// somebody gained it.
-    pub(super) fn pauses(&self, since: Instant) -> BTreeMap<u32, Duration> {
+    /// somebody gained it; `None` while nobody has gained some of them.
+    pub(super) fn pauses(&self, since: Instant) -> Option<BTreeMap<u32, Duration>> {
         let (mut gone, mut pauses) = (BTreeMap::new(), BTreeMap::new());
         for (at, _, told, partition) in locked(&self.told).iter().filter(|(at, ..)| *at >= since) {
             match told {
@@ -71,8 +71,7 @@ impl Ledger {
                 }
             }
         }
-        assert!(gone.is_empty(), "nobody has taken these: {gone:?}");
-        pauses
+        gone.is_empty().then_some(pauses)
     }
 
     /// A partition has so many calls out, wherever it is.
@@ -233,13 +232,17 @@ impl Node {
         self.table.held()
     }
 
-    /// Whether effects may begin for everything that it holds; `None` if it holds nothing.
+    /// Whether effects may begin for everything that it holds, or for nothing of it; `None` if for some,
+    /// or if it holds nothing.
     pub(super) fn may_act(&self) -> Option<bool> {
         let held = self.held();
-        let may = held
-            .iter()
-            .all(|(partition, tenure)| self.table.may_act(*partition, *tenure));
-        (!held.is_empty()).then_some(may)
+        let allowed =
+            |(partition, tenure): &&(u32, Tenure)| self.table.may_act(*partition, *tenure);
+        match held.iter().filter(allowed).count() {
+            0 if held.is_empty() => None,
+            0 => Some(false),
+            count => (count == held.len()).then_some(true),
+        }
     }
 }
 

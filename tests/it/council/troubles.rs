@@ -77,11 +77,10 @@ async fn a_refusal_of_the_journal_ends_a_tenure_and_the_partition_is_claimed_ane
     })
     .await;
     assert_eq!(ledger.of("a", Told::Lost, since), [partition]);
-    assert_eq!(
-        ledger.of("a", Told::Gained, since),
-        [partition],
-        "after that"
-    );
+    took(SOON, "its actors are told, after that", || {
+        ledger.of("a", Told::Gained, since) == [partition]
+    })
+    .await;
     assert!(a.table.tenure(partition).map(|now| now.epoch) > Some(tenure.epoch));
 }
 
@@ -120,7 +119,6 @@ async fn the_store_is_away(killed: bool) {
     .await;
     assert_eq!(a.held().len(), had.len(), "by whom it was before");
     let said = tokio::time::timeout(SOON, waiting).await.expect("told");
-    let changes = a.handle.snapshot().primary_changes_total;
     if killed {
         assert_eq!(
             said.ok(),
@@ -128,17 +126,17 @@ async fn the_store_is_away(killed: bool) {
             "another process: all was claimed anew"
         );
         assert_eq!(ledger.of("a", Told::Lost, back).len(), had.len());
-        assert_eq!(changes, 1);
     } else {
         assert_eq!(
             said.ok(),
             Some(true),
             "the same process: the leases were renewed"
         );
-        assert_eq!((ledger.of("a", Told::Lost, back), changes), (vec![], 0));
+        assert!(ledger.of("a", Told::Lost, back).is_empty());
     }
     took(SOON, "nobody complains", || {
-        a.handle.snapshot().trouble.is_none()
+        let seen = a.handle.snapshot();
+        seen.trouble.is_none() && seen.primary_changes_total == u64::from(killed)
     })
     .await;
     assert!(
@@ -199,7 +197,10 @@ async fn a_node_that_stays_with_a_replaced_primary_stops_and_goes_on_with_the_ne
     })
     .await;
     assert_eq!(ledger.of("a", Told::Lost, replaced).len(), before.len());
-    assert_eq!(a.handle.snapshot().primary_changes_total, 1);
+    took(SOON, "it is shown", || {
+        a.handle.snapshot().primary_changes_total == 1
+    })
+    .await;
     let newer = a
         .held()
         .iter()
