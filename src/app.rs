@@ -180,9 +180,6 @@ impl Application {
             Arc::clone(&house),
             config.inbox_kept_for,
         ));
-        if house.shared.is_some() {
-            actix_web::rt::spawn(upkeep::follow_endpoints(Arc::clone(&notifier)));
-        }
         let handle = server.handle();
         if config.time_scale > 1.0 {
             tracing::warn!(

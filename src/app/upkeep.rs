@@ -4,29 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::House;
-use crate::adapters::notifier::HttpNotifier;
 use crate::transaction::Timestamp;
 
 /// How often the inbox is looked through.
 const INBOX_EVERY: Duration = Duration::from_mins(10);
-
-/// How often a node reads what others have written of the apps' endpoints: a switch is thrown for hours,
-/// and takes this long to be felt everywhere.
-const ENDPOINTS_EVERY: Duration = Duration::from_secs(3);
-
-/// Takes over the switches of endpoints that were thrown at other nodes, until the future is dropped. For
-/// a journal that several nodes share.
-pub(super) async fn follow_endpoints(notifier: Arc<HttpNotifier>) {
-    loop {
-        tokio::time::sleep(ENDPOINTS_EVERY).await;
-        if let Err(why) = notifier.follow().await {
-            tracing::debug!(
-                why,
-                "what other nodes know of the endpoints could not be read"
-            );
-        }
-    }
-}
 
 /// Lets webhooks go that nobody has claimed for `kept_for`, until the future is dropped. Senders repeat
 /// for 30 days at the longest, so what nobody knows by then nobody will.

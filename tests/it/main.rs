@@ -2,6 +2,7 @@
 
 mod audit;
 mod behaviour;
+mod cluster;
 mod core;
 mod council;
 mod docs;

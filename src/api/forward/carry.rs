@@ -1,5 +1,6 @@
 //! One request on its way to another node, and the answer on its way back.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
@@ -53,6 +54,9 @@ pub(super) struct Errand<'a> {
     /// Until the answer's head.
     pub(super) answer_within: Duration,
 }
+
+/// Resolves when an answer is not worth waiting for any more.
+type Gone = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -134,8 +138,12 @@ impl Neighbours {
     }
 }
 
-/// Hands another node's answer on, piece by piece as it comes.
-pub(super) fn pass_back(answer: reqwest::Response) -> HttpResponse {
+/// Hands another node's answer on, piece by piece as it comes, and breaks it off when `gone` resolves:
+/// another node speaks for the transaction from then on.
+pub(super) fn pass_back(
+    answer: reqwest::Response,
+    gone: impl Future<Output = ()> + 'static,
+) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut response = HttpResponse::build(status);
     for name in PASSED_BACK {
@@ -149,8 +157,8 @@ pub(super) fn pass_back(answer: reqwest::Response) -> HttpResponse {
         return response.finish();
     }
     match answer.content_length() {
-        Some(length) => response.body(SizedStream::new(length, pieces(answer))),
-        None => response.streaming(pieces(answer)),
+        Some(length) => response.body(SizedStream::new(length, pieces(answer, gone))),
+        None => response.streaming(pieces(answer, gone)),
     }
 }
 
@@ -170,16 +178,24 @@ pub(super) async fn whole(mut answer: reqwest::Response, max_bytes: usize) -> Op
 /// not whole.
 fn pieces(
     answer: reqwest::Response,
+    gone: impl Future<Output = ()> + 'static,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> + 'static {
-    let next = |mut answer: reqwest::Response| async move {
-        let piece = match tokio::time::timeout(SILENCE_MAX, answer.chunk()).await {
-            Ok(Ok(piece)) => Ok(piece?),
-            Ok(Err(error)) => Err(std::io::Error::other(error.without_url())),
-            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+    let next = |(mut answer, mut gone): (reqwest::Response, Gone)| async move {
+        let piece = tokio::time::timeout(SILENCE_MAX, answer.chunk());
+        let piece = tokio::select! {
+            piece = piece => match piece {
+                Ok(Ok(piece)) => Ok(piece?),
+                Ok(Err(error)) => Err(std::io::Error::other(error.without_url())),
+                Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+            },
+            () = &mut gone => Err(std::io::ErrorKind::ConnectionAborted.into()),
         };
-        Some((piece, answer))
+        Some((piece, (answer, gone)))
     };
-    Box::pin(futures_util::stream::unfold(answer, next))
+    Box::pin(futures_util::stream::unfold(
+        (answer, Box::pin(gone) as Gone),
+        next,
+    ))
 }
 
 #[cfg(test)]

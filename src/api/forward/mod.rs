@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::Bytes;
+use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 pub use envelope::NodeSecrets;
@@ -47,6 +47,8 @@ pub const CONNECT_TIME_OUT: Duration = Duration::from_secs(1);
 /// what is kept between bursts need not be more.
 pub const IDLE_CONNECTIONS: usize = 32;
 
+/// How often a request that is out looks whether its owner still is one. Owners change within seconds.
+const OWNER_LOOK: Duration = Duration::from_millis(500);
 /// Bytes of one transaction as a door shows it, at most. It has about 1 KiB.
 const VIEW_MAX_BYTES: usize = 64 * 1024;
 
@@ -77,7 +79,7 @@ impl Neighbours {
 /// # Errors
 /// 503 while nobody owns it, if the owner can't be reached, and for what came from a node already.
 pub(super) async fn to_owner(
-    doors: &Doors,
+    doors: &web::Data<Doors>,
     caller: &Caller,
     request: &HttpRequest,
     key: &Key,
@@ -101,9 +103,29 @@ pub(super) async fn to_owner(
         body,
         answer_within: prefer::wait(request).unwrap_or_default() + doors.bounds.commit_deadline,
     };
-    match neighbours.carry(errand).await {
-        Ok(answer) => Ok(Some(carry::pass_back(answer))),
+    // A node that stands still answers nobody, and is nobody's owner once its lease is over.
+    let gone = moved(doors.clone(), key.clone(), url.clone());
+    let answer = tokio::select! {
+        answer = neighbours.carry(errand) => answer,
+        () = gone => Err(Unreached::Perhaps("it is not the owner any more".to_owned())),
+    };
+    match answer {
+        Ok(answer) => {
+            let gone = moved(doors.clone(), key.clone(), url);
+            Ok(Some(carry::pass_back(answer, gone)))
+        }
         Err(unreached) => Err(unanswered(request.method(), &unreached)),
+    }
+}
+
+/// Resolves once the node at `url` is not the transaction's owner any more.
+async fn moved(doors: web::Data<Doors>, key: Key, url: String) {
+    loop {
+        tokio::time::sleep(OWNER_LOOK).await;
+        match doors.house.ownership.owner(key.partition()) {
+            Owner::Elsewhere { url: now, .. } if now == url => {}
+            _ => return,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ mod pair;
 use serde_json::json;
 
 use self::pair::{NAMES, Pair};
-use crate::support::{Answer, eventually, is_final, payment};
+use crate::support::{Answer, eventually, is_final, payment, run_with};
 
 fn code(answer: &Answer) -> String {
     answer.json()["code"]
@@ -140,6 +140,31 @@ async fn a_webhook_that_another_node_took_reaches_its_transaction() {
 }
 
 #[tokio::test]
+async fn a_hint_that_another_node_heard_reaches_the_owner() {
+    let pair = Pair::start().await;
+    let [north, south] = &pair.nodes;
+    let id = pair.id_of(0);
+    let path = format!("/v1/transactions/{id}");
+    let script = json!({"answer": "timeout", "answer_after_ms": 500, "ghost_after_ms": 1_000, "status": "declined"});
+    north
+        .app
+        .post("/v1/transactions", &payment(&id, script))
+        .await;
+    eventually("the hint is followed", || async {
+        let hint = json!({"id": id, "status": "completed"});
+        let answer = south.app.post("/webhooks/reference", &hint).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let view = north.app.get(&path).await.json();
+        (view["outcome"]["source"] == "inquiry").then_some(())
+    })
+    .await;
+    let history = north.app.get(&format!("{path}/events")).await.json();
+    let asked = history["data"].as_array().into_iter().flatten();
+    let asked = asked.filter(|record| record["after_window"] == false);
+    assert_eq!(asked.count(), 1, "only the hint can have asked: {history}");
+}
+
+#[tokio::test]
 async fn the_nodes_listener_lets_nobody_in_who_is_no_node() {
     let pair = Pair::start().await;
     let [north, _] = &pair.nodes;
@@ -232,6 +257,37 @@ async fn what_has_no_owner_or_an_unreachable_one_is_told_to_come_again() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_a_frozen_node_waits_until_it_is_no_owner_and_no_longer() {
+    let pair = Pair::start().await;
+    let path = format!("/v1/transactions/{}", pair.id_of(0));
+    let silent = pair.freeze(0);
+    let south = &pair.nodes[1].app;
+    let wait = [("prefer", "wait=30")];
+    let (cancel, nothing) = (format!("{path}/cancel"), json!({}));
+    let read = south.get_with(&path, &wait);
+    let both_are_out = tokio::task::spawn_blocking(move || [silent.accept(), silent.accept()]);
+    let frees = async {
+        let held = both_are_out.await;
+        pair.take_all_away();
+        held
+    };
+    let asked = futures_util::future::join3(read, south.post(&cancel, &nothing), frees);
+    let soon = std::time::Duration::from_secs(20);
+    let (read, cancelled, _held) = tokio::time::timeout(soon, asked)
+        .await
+        .expect("both answers");
+    assert_eq!(
+        (read.status, code(&read)),
+        (503, "owner_unreachable".to_owned())
+    );
+    // Nobody knows whether a frozen node has done it.
+    assert_eq!(
+        (cancelled.status, code(&cancelled)),
+        (503, "unconfirmed".to_owned())
+    );
+}
+
+#[tokio::test]
 async fn the_actors_of_all_nodes_are_one_list_in_pages() {
     let pair = Pair::start().await;
     let mut ids: Vec<String> = (0..7).map(|n| pair.id_of(n % 2)).collect();
@@ -269,4 +325,37 @@ async fn the_actors_of_all_nodes_are_one_list_in_pages() {
     let nodes = pair.nodes[1].operator.get("/v1/nodes").await.json();
     assert_eq!(nodes["data"][0]["partitions_owned"], 128);
     assert_eq!(nodes["data"][1]["here"], true, "{nodes}");
+}
+
+#[tokio::test]
+async fn the_program_shows_the_nodes_and_whose_a_transaction_is() {
+    let pair = Pair::start().await;
+    let [north, south] = &pair.nodes;
+    let id = pair.id_of(0);
+    north
+        .app
+        .post("/v1/transactions", &payment(&id, json!({})))
+        .await;
+    let key = [("TELLER_KEY", pair.operator.as_str())];
+    let shown = |arguments: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+        async move {
+            let output = run_with(&arguments, &key).await;
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).expect("text")
+        }
+    };
+    let nodes = shown(&["nodes", "--url", &south.app.url]).await;
+    let lines: Vec<&str> = nodes.lines().collect();
+    assert!(
+        lines[0].starts_with(" north") && lines[1].starts_with("*south"),
+        "{nodes}"
+    );
+    assert!(
+        lines[1].contains("alive") && lines[1].contains("128 partitions"),
+        "{nodes}"
+    );
+    let status = shown(&["status", "--url", &south.app.url, "--app", "shop", &id]).await;
+    let line = format!("node      north (partition {})", pair::key(&id).partition());
+    assert!(status.contains(&line), "{status}");
 }

@@ -29,7 +29,7 @@ use teller::ports::{
 use teller::transaction::{AppId, Key, PARTITIONS, Timestamp};
 use tempfile::TempDir;
 
-use crate::support::{Client, DEADLINE, app_key, eventually, operator_key};
+use crate::support::{Client, DEADLINE, app_key, eventually, operator_key, put};
 
 pub(super) const NAMES: [&str; 2] = ["north", "south"];
 const SECRET: &[u8] = b"what the nodes of this test share";
@@ -196,6 +196,8 @@ pub(super) struct Node {
 pub(super) struct Pair {
     pub(super) nodes: [Node; 2],
     pub(super) table: Arc<Table>,
+    /// The operator's key.
+    pub(super) operator: String,
     _mock: server::Running,
     _dir: TempDir,
 }
@@ -260,6 +262,7 @@ impl Pair {
         Self {
             nodes,
             table,
+            operator: keys[1].text.clone(),
             _mock: mock,
             _dir: dir,
         }
@@ -271,6 +274,13 @@ impl Pair {
         let mut ids = std::iter::repeat_with(crate::support::new_id);
         let owned = |id: &String| deals[key(id).partition() as usize] == Some(node);
         ids.find(owned).expect("there is no end of ids")
+    }
+
+    /// Where a node stood that owns this id, something listens from now on and never answers.
+    pub(super) fn freeze(&self, node: usize) -> TcpListener {
+        let silent = listener();
+        lock(&self.table.urls)[node] = url(&silent);
+        silent
     }
 
     /// From now on nobody owns anything.
@@ -314,10 +324,14 @@ fn url(listener: &TcpListener) -> String {
     format!("http://{}", listener.local_addr().expect("it listens"))
 }
 
+/// The reference provider, asked about nothing before the end of a long ghost window.
 fn profile() -> Profile {
     let text = include_str!("../../../providers/reference.toml");
-    let text = text.replace("margin = \"1s\"", "margin = \"20s\"");
-    Profile::parse(&text, "profile.toml").expect("the reference profile")
+    let mut profile: toml::Table = text.parse().expect("TOML");
+    put(&mut profile, "ghost.window", "2000s");
+    put(&mut profile, "ghost.margin", "20s");
+    put(&mut profile, "schedule.inquiry_gaps", 1);
+    Profile::parse(&profile.to_string(), "profile.toml").expect("a legal profile")
 }
 
 fn access(keys: &[NewKey; 2]) -> Access {

@@ -6,8 +6,8 @@
 -- replicas, also that something is there already: a Function that writes nothing else writes `nudge`,
 -- so that the WAIT which follows on the connection covers all that was written before.
 
-local EPOCH_MS = 1704067200000 -- 2024-01-01, from which positions count
-local TICKS_PER_MS = 16
+local EPOCH_S = 1704067200 -- 2024-01-01, from which positions count
+local MICROS_PER_TICK = 62.5
 local PARTITIONS = 256
 
 local function digits(number)
@@ -23,9 +23,12 @@ local function nudge(base)
   redis.call('SET', base .. 'nudge', '')
 end
 
--- Positions are unique and grow: by time over all partitions, strictly within one.
+-- Positions are unique and grow: by time over all partitions, strictly within one. They stay below
+-- 2^53 until the year 2093.
 local function position_now(partition)
-  return (now_ms() - EPOCH_MS) * TICKS_PER_MS * PARTITIONS + partition
+  local time = redis.call('TIME')
+  local micros = (tonumber(time[1]) - EPOCH_S) * 1000000 + tonumber(time[2])
+  return math.floor(micros / MICROS_PER_TICK) * PARTITIONS + partition
 end
 
 local function next_position(base, partition)

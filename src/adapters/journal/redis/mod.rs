@@ -19,8 +19,8 @@
 //!   teller:{meta}:notes         hash     small facts
 //! ```
 //!
-//! - **Positions** are unique and grow: time by the server's clock, a number within the millisecond,
-//!   the partition. They order lists and pages.
+//! - **Positions** are unique and grow: the server's time in sixteenths of a millisecond, then the
+//!   partition. They order lists and pages.
 //! - **Times.** Nodes' clocks may be minutes apart. When something is due is handed over as a span and
 //!   kept by the server's clock.
 //! - **Acknowledged** means: the server has answered, which with `appendfsync always` it does after its
@@ -33,6 +33,7 @@
 //!   again.
 
 mod answers;
+mod check;
 mod keys;
 mod known;
 mod library;
@@ -57,13 +58,13 @@ pub use self::library::Library;
 pub use self::link::{Link, Seen, Trouble};
 pub use self::options::{Address, CONNECTIONS_MAX, Options, Password, Place, REPLICAS_MAX, Tls};
 
+use tokio::time::Instant;
+
+use self::check::Finding;
 use self::known::Known;
 use crate::clock::Clock;
 use crate::ports::{JournalError, JournalHealth};
 
-/// How long a start waits for a server that doesn't answer yet: whatever starts both together needs a
-/// few seconds, and a supervisor tries again after that.
-const START_WITHIN: Duration = Duration::from_secs(10);
 /// The pause between two looks while it waits.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -89,25 +90,46 @@ pub enum StartError {
     /// The server can't be reached.
     #[error("the journal can't be reached: {0}")]
     Unreachable(String),
+    /// The server can't do what teller needs.
+    #[error("{0}")]
+    Unusable(String),
+    /// The server loses what it has acknowledged.
+    #[error(
+        "the server does not keep what it acknowledges:\n  - {}\nOr say --i-accept-data-loss, which \
+         means: transactions that teller has accepted may vanish",
+        .0.join("\n  - ")
+    )]
+    Loses(Vec<String>),
 }
 
 impl RedisJournal {
-    /// Connects, and waits until the server answers.
+    /// Connects, waits until the server answers, and looks whether it can be relied on.
     ///
     /// # Errors
     /// [`StartError`]: what is in the way, and the way out.
     pub async fn connect(options: Options) -> Result<Self, StartError> {
+        let accept_data_loss = options.accept_data_loss;
+        let end = Instant::now() + options.start_within;
         let link = Arc::new(Link::start(options).map_err(StartError::Thread)?);
-        let end = tokio::time::Instant::now() + START_WITHIN;
         while let Err(JournalError(why)) = link.ask(redis::cmd("PING")).await {
-            if tokio::time::Instant::now() >= end {
+            if Instant::now() >= end {
                 return Err(StartError::Unreachable(why));
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+        match check::check(&link).await {
+            Ok(()) => {}
+            Err(Finding::Unreachable(why)) => return Err(StartError::Unreachable(why)),
+            Err(Finding::Unusable(why)) => return Err(StartError::Unusable(why)),
+            Err(Finding::Loses(why)) if accept_data_loss => {
+                let why = why.join("; ");
+                tracing::warn!(why, "accepted transactions may be lost, as was asked for");
+            }
+            Err(Finding::Loses(why)) => return Err(StartError::Loses(why)),
+        }
         // A server that is there and takes no writes now, because it is full, is waited for no longer:
         // the journal says so, and serves when it does.
-        while link.health() != JournalHealth::Serving && tokio::time::Instant::now() < end {
+        while link.health() != JournalHealth::Serving && Instant::now() < end {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         Ok(Self {

@@ -27,6 +27,8 @@ pub struct Options {
     pub confirm_within: Duration,
     /// Connections that write, 1 to [`CONNECTIONS_MAX`].
     pub connections: usize,
+    /// How long a start waits for a server that doesn't answer yet.
+    pub start_within: Duration,
     /// Serves over a server that loses what it has acknowledged. Said on purpose only.
     pub accept_data_loss: bool,
 }
@@ -44,6 +46,8 @@ impl Options {
             replicas: 0,
             confirm_within: Duration::from_secs(2),
             connections: 2,
+            // Whatever starts both together needs a few seconds; a supervisor tries again after that.
+            start_within: Duration::from_secs(10),
             accept_data_loss: false,
         }
     }

@@ -52,6 +52,11 @@ impl Connector {
         connected.generation != self.primary.generation()
     }
 
+    /// The server that was the primary isn't any more: every connection looks again.
+    pub(super) fn doubt(&self) {
+        self.primary.doubt();
+    }
+
     /// Connects to the primary.
     ///
     /// # Errors

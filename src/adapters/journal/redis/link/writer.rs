@@ -193,7 +193,10 @@ impl Writer {
                 self.standing.say(self.number, Some(why));
                 Ok(())
             }
-            Some(Refusal::Here(why)) => Err(why),
+            Some(Refusal::Here(why)) => {
+                self.connector.doubt();
+                Err(why)
+            }
             Some(Refusal::NoFunction) => Ok(()),
         }
     }
@@ -216,6 +219,8 @@ impl Writer {
             };
             let (again, lost) = self.settle(group, values, &confirmed);
             if let Some(why) = lost {
+                // Whoever reads there should look again too.
+                self.connector.doubt();
                 let refuse = |job: Job| job.refuse(&why);
                 again.into_iter().for_each(refuse);
                 return Err(why);
@@ -314,26 +319,26 @@ impl Writer {
         }
         let (replicas, within) = self.confirmation();
         let confirms = writes && replicas > 0;
+        let disks = confirms && connected.waits_for_disks;
         if confirms {
             let millis = within.as_millis().to_string();
-            let wait = if connected.waits_for_disks {
-                pipeline.cmd("WAITAOF").arg(1)
-            } else {
-                pipeline.cmd("WAIT")
-            };
-            wait.arg(replicas).arg(millis);
+            pipeline.cmd("WAIT").arg(replicas).arg(&millis);
+            // Asked in one breath with the write, a replica would answer before its fsync, and say the
+            // rest a second later. Once it has answered the WAIT, that fsync is done.
+            if disks {
+                pipeline.cmd("WAITAOF").arg(1).arg(replicas).arg(&millis);
+            }
         }
         let ask = pipeline.query_async::<Vec<Value>>(&mut connected.connection);
-        let mut values = match timeout(ANSWER_WITHIN + within, ask).await {
+        let mut values = match timeout(ANSWER_WITHIN + within * 2, ask).await {
             Ok(Ok(values)) => values,
             Ok(Err(error)) => return Err(format!("Redis {}", of_connection(&error))),
             Err(_) => return Err("Redis does not answer in time".to_owned()),
         };
-        let confirmed = if confirms {
-            enough(values.pop(), replicas, within)
-        } else {
-            Ok(())
-        };
+        let mut confirmed = Ok(());
+        for _ in 0..u8::from(confirms) + u8::from(disks) {
+            confirmed = confirmed.and(enough(values.pop(), replicas, within));
+        }
         Ok((values, confirmed))
     }
 

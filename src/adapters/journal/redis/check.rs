@@ -1,0 +1,119 @@
+//! What a server has to promise before teller relies on it, and the line of its configuration that
+//! makes it promise that.
+
+use std::collections::HashMap;
+
+use super::answers::read;
+use super::link::Link;
+use crate::ports::JournalError;
+
+/// The first release with Functions.
+const OLDEST: u32 = 7;
+
+/// What teller asks of a server's configuration: name, value, and what is lost otherwise.
+const DEMANDS: [(&str, &str, &str); 3] = [
+    (
+        "appendonly",
+        "yes",
+        "it keeps everything in memory only, and a restart loses it",
+    ),
+    (
+        "appendfsync",
+        "always",
+        "it acknowledges what is not on disk yet, and a crash loses it",
+    ),
+    (
+        "maxmemory-policy",
+        "noeviction",
+        "it throws transactions away when its memory is full",
+    ),
+];
+
+/// What is wrong with a server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Finding {
+    /// It can't be used, whatever an operator accepts.
+    Unusable(String),
+    /// It loses what it has acknowledged, or may do so.
+    Loses(Vec<String>),
+    /// It can't be asked.
+    Unreachable(String),
+}
+
+/// Looks at the server that answers as the primary.
+///
+/// # Errors
+/// What is wrong with it, each with the way out.
+pub(super) async fn check(link: &Link) -> Result<(), Finding> {
+    let unreachable = |JournalError(why)| Finding::Unreachable(why);
+    let mut ask = redis::cmd("INFO");
+    ask.arg("server");
+    let info: String = read(link.ask(ask).await.map_err(unreachable)?).map_err(unreachable)?;
+    let field = |name: &str| {
+        let lines = info.lines().filter_map(|line| line.split_once(':'));
+        let mut found = lines.filter(|(its, _)| *its == name);
+        found.next().map(|(_, value)| value.trim().to_owned())
+    };
+    let version = field("redis_version").unwrap_or_default();
+    let major = version.split('.').next().and_then(|part| part.parse().ok());
+    if major.is_none_or(|major: u32| major < OLDEST) {
+        return Err(Finding::Unusable(format!(
+            "the server is Redis {version}, and teller needs Functions: Redis {OLDEST} or later, or Valkey"
+        )));
+    }
+    if field("redis_mode").as_deref() == Some("cluster") {
+        return Err(Finding::Unusable(
+            "the server is a node of a Cluster, which this release can't use; name a server that \
+             stands alone, or Sentinels"
+                .to_owned(),
+        ));
+    }
+    functions(link).await?;
+    settings(link).await
+}
+
+/// Whether teller may call Functions and load its own.
+async fn functions(link: &Link) -> Result<(), Finding> {
+    let mut ask = redis::cmd("FUNCTION");
+    ask.arg("LIST").arg("LIBRARYNAME").arg("teller_journal*");
+    match link.ask(ask).await {
+        Ok(_) => Ok(()),
+        Err(JournalError(why)) => Err(Finding::Unusable(format!(
+            "the server lets teller see no Functions: {why}. Its user needs +function and +fcall; \
+             docs/configuration.md has the whole ACL rule"
+        ))),
+    }
+}
+
+/// Whether its configuration keeps what it acknowledges.
+async fn settings(link: &Link) -> Result<(), Finding> {
+    let mut ask = redis::cmd("CONFIG");
+    ask.arg("GET")
+        .arg(DEMANDS.map(|(name, _, _)| name).as_slice());
+    let answer = link
+        .ask(ask)
+        .await
+        .and_then(read::<HashMap<String, String>>);
+    let settings = answer.map_err(|JournalError(why)| {
+        Finding::Loses(vec![format!(
+            "teller can't see whether the server keeps what it acknowledges: {why}. Grant its user \
+             +config|get"
+        )])
+    })?;
+    let missing: Vec<String> = DEMANDS
+        .iter()
+        .filter_map(|(name, wanted, otherwise)| {
+            let has = settings.get(*name).map_or("unknown", String::as_str);
+            (has != *wanted).then(|| {
+                format!(
+                    "{name} is {has}: {otherwise}. Put \"{name} {wanted}\" into its configuration"
+                )
+            })
+        })
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Finding::Loses(missing))
+    }
+}
