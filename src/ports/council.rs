@@ -25,7 +25,7 @@ pub trait Council: Send + Sync {
         lease: Duration,
     ) -> Promise<Result<Vec<(u32, Tenure)>, JournalError>>;
 
-    /// Renews leases. Those come back that are not ours any more.
+    /// Renews leases, with the same confirmation as claims. Those come back that are not ours any more.
     fn renew(
         &self,
         held: &[(u32, Tenure)],

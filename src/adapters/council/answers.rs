@@ -20,7 +20,7 @@ pub(super) enum Complaint {
     Store(#[from] RedisError),
     /// Too few replicas have it.
     #[error(
-        "a claim was confirmed by {got} of {wanted} replicas and is not used; check the replicas \
+        "{got} of {wanted} replicas have confirmed a lease, which therefore doesn't count; check the replicas \
          (INFO replication), or lower `replicas`"
     )]
     Unconfirmed {
@@ -30,7 +30,9 @@ pub(super) enum Complaint {
         got: i64,
     },
     /// The primary itself has not written it to disk in time.
-    #[error("a claim was not on the primary's disk in time and is not used; check its disk")]
+    #[error(
+        "a lease was not on the primary's disk in time, and therefore doesn't count; check its disk"
+    )]
     NotOnDisk,
     /// It is none that the library gives.
     #[error("the store of the cluster answered something else than {expected}: {shown}")]

@@ -98,6 +98,12 @@ impl Line {
         answer
     }
 
+    /// What was answered was of no use: the present connection is not used again.
+    pub(super) async fn doubt(&self) {
+        let present = self.present.lock().await;
+        self.broken.fetch_max(present.0, Ordering::Relaxed);
+    }
+
     async fn connection(&self) -> Result<(u64, MultiplexedConnection), Complaint> {
         let mut present = self.present.lock().await;
         if let (number, Some(connection)) = &*present

@@ -7,8 +7,9 @@
 //!   <prefix>:{meta}:share:<p>  hash   node's id → its part, until (ms), number of the request
 //! ```
 //!
-//! A claim counts only after as many replicas have it as the journal wants for a record, asked on the
-//! connection that wrote it. Each partition is a call of its own, all of them in one pipeline.
+//! A claim or a renewal counts only after as many replicas have it as the journal wants for a record,
+//! asked on the connection that wrote it: so no lease is kept alive at a primary that was replaced and
+//! doesn't know it. Each partition is a call of its own, all of them in one pipeline.
 
 mod answers;
 mod line;
@@ -28,10 +29,10 @@ use line::Line;
 use crate::ports::{Assembly, Council, JournalError, NodeCard, Promise, Tenure};
 use crate::transaction::{PARTITIONS, Timestamp};
 
-/// How claims are confirmed.
+/// How claims and renewals are confirmed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Confirmation {
-    /// How many replicas have to have a claim; 0 asks for none.
+    /// How many replicas have to have it; 0 asks for none.
     pub replicas: u32,
     /// How long they are waited for. Below the time in which the keeper wants an answer, a sixth of
     /// the lease.
@@ -70,7 +71,7 @@ impl RedisCouncil {
     }
 
     /// Asks in a future that needs nothing of `self`.
-    fn ask<T: 'static>(
+    fn ask<T: Send + 'static>(
         &self,
         pipeline: Pipeline,
         read: impl FnOnce(&Inner, Vec<Value>) -> Result<T, Complaint> + Send + 'static,
@@ -79,6 +80,10 @@ impl RedisCouncil {
         Box::pin(async move {
             let asked = inner.line.send(&pipeline).await;
             let answer = asked.and_then(|answers| read(&inner, answers));
+            if answer.is_err() {
+                // It may be a primary that has been replaced: the next connection goes to the present one.
+                inner.line.doubt().await;
+            }
             answer.map_err(|complaint| JournalError(complaint.to_string()))
         })
     }
@@ -108,7 +113,7 @@ impl Inner {
             .arg(args);
     }
 
-    /// The questions whose answers say whether a claim is confirmed.
+    /// The question whose answer says whether what was written is confirmed.
     fn ask_for_confirmation(&self, pipeline: &mut Pipeline) {
         let Confirmation {
             replicas,
@@ -232,13 +237,18 @@ impl Council for RedisCouncil {
             let args = [epoch.as_str(), &claim, &length];
             self.inner.call(&mut pipeline, "renew", key, &args);
         }
+        self.inner.ask_for_confirmation(&mut pipeline);
         let partitions: Vec<u32> = held.iter().map(|(partition, _)| *partition).collect();
-        self.ask(pipeline, move |_, answers| {
+        self.ask(pipeline, move |inner, answers| {
+            let (judged, confirmed) = answers.split_at(partitions.len().min(answers.len()));
             let mut lost = Vec::new();
-            for (partition, answer) in partitions.into_iter().zip(&answers) {
+            for (partition, answer) in partitions.iter().zip(judged) {
                 if number(answer)? == 0 {
-                    lost.push(partition);
+                    lost.push(*partition);
                 }
+            }
+            if lost.len() < partitions.len() {
+                inner.check_confirmation(confirmed)?;
             }
             Ok(lost)
         })
