@@ -148,7 +148,6 @@ fn options(config: &RedisConfig) -> anyhow::Result<Options> {
             .map_err(|_| anyhow::anyhow!("[redis] password is no text in UTF-8"))
     });
     Ok(Options {
-        place,
         tls,
         username: config.username.clone(),
         password: password.transpose()?,
@@ -157,6 +156,7 @@ fn options(config: &RedisConfig) -> anyhow::Result<Options> {
         confirm_within: config.confirm_within,
         connections: config.connections,
         accept_data_loss: config.accept_data_loss,
+        ..Options::new(place)
     })
 }
 
