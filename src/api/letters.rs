@@ -12,6 +12,8 @@
 //! node that loses the partition in between leaves it to the next owner, to whom a repetition says
 //! nothing new, because the event's id stands in the transaction's history.
 
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +24,7 @@ use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
 
+use self::turns::Turns;
 use super::evidence::Evidence;
 use super::{Doors, Problem};
 use crate::ports::{Letter, Shared, Tenants, Tenure};
@@ -84,17 +87,16 @@ pub async fn deliver(doors: web::Data<Doors>, tenants: Arc<dyn Tenants>, bell: A
         complained: Mutex::default(),
     };
     let mut desks: BTreeMap<u32, Desk> = BTreeMap::new();
-    let mut wanted: BTreeSet<u32> = BTreeSet::new();
+    let mut wanted = Turns::default();
     let mut out = FuturesUnordered::new();
     let mut busy: BTreeSet<u32> = BTreeSet::new();
     let mut turn = tokio::time::interval(LOOK_EVERY);
     turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         while out.len() < PARTITIONS_AT_ONCE {
-            let Some(&partition) = wanted.iter().find(|one| !busy.contains(*one)) else {
+            let Some(partition) = wanted.next(|one| !busy.contains(&one)) else {
                 break;
             };
-            wanted.remove(&partition);
             if let Some(desk) = office.desk(partition, desks.remove(&partition)) {
                 busy.insert(partition);
                 out.push(office.look(partition, desk));
@@ -104,7 +106,7 @@ pub async fn deliver(doors: web::Data<Doors>, tenants: Arc<dyn Tenants>, bell: A
             Some((partition, desk)) = out.next(), if !out.is_empty() => {
                 busy.remove(&partition);
                 if desk.has_more {
-                    wanted.insert(partition);
+                    wanted.extend([partition]);
                 }
                 desks.insert(partition, desk);
             }

@@ -76,8 +76,9 @@ impl Foundation {
         let options = options(redis)?;
         let journal = Arc::new(RedisJournal::connect(options.clone()).await?);
         refuse_orphans(&journal.open_providers().await?, config)?;
-        let council = council(&journal.link(), &options, cluster);
-        let node = Node::new(cluster, council, clock, correction)?;
+        let link = journal.link();
+        let council = council(&link, &options, cluster);
+        let node = Node::new(cluster, link, council, (clock, correction))?;
         // What is not confirmed is repeated until it is: this journal never fails for good.
         let (never, failed) = watch::channel(None);
         Ok(Self {

@@ -11,6 +11,7 @@ use anyhow::Context;
 use uuid::Uuid;
 
 use crate::actors::House;
+use crate::adapters::journal::redis::Link;
 use crate::adapters::notifier::HttpNotifier;
 use crate::adapters::provider::{ClientSettings, client};
 use crate::api::Doors;
@@ -33,7 +34,8 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(3);
 /// A node that has its place, and does not act yet.
 pub(super) struct Node {
     pub(super) table: Table,
-    pub(super) bell: Arc<Bell>,
+    bell: Arc<Bell>,
+    link: Arc<Link>,
     card: NodeCard,
     listener: TcpListener,
     secrets: NodeSecrets,
@@ -53,9 +55,9 @@ impl Node {
     /// store's time from when the node acts.
     pub(super) fn new(
         cluster: &ClusterConfig,
+        link: Arc<Link>,
         council: Arc<dyn Council>,
-        clock: Clock,
-        correction: Correction,
+        (clock, correction): (Clock, Correction),
     ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(&cluster.listen).with_context(|| {
             format!(
@@ -79,6 +81,7 @@ impl Node {
         Ok(Self {
             table: Table::new(cluster.max_pause),
             bell: Arc::default(),
+            link,
             card,
             listener,
             secrets: secrets.map_err(|why| anyhow::anyhow!("[cluster] secret: {why}"))?,
@@ -137,6 +140,8 @@ impl Node {
         std::thread::Builder::new()
             .name("keeper".to_owned())
             .spawn(move || runtime.block_on(keeper.run()))?;
+        let (bell, link) = (Arc::clone(&self.bell), self.link);
+        actix_web::rt::spawn(async move { link.listen(|partition| bell.ring(partition)).await });
         actix_web::rt::spawn(letters::deliver(doors.clone(), tenants, self.bell));
         actix_web::rt::spawn(follow_switches(notifier.clone()));
         tracing::info!(node = %self.card.name, id = %self.card.id, url = %self.card.url, "a node among several");

@@ -208,22 +208,12 @@ impl Stage {
         assert!(status.expect("kill can be started").success());
     }
 
-    pub(super) fn is_running(&self, index: usize) -> bool {
-        self.nodes[index].child.is_some() && !self.nodes[index].stopped
-    }
-
     pub(super) fn node_url(&self, index: usize) -> &str {
         &self.nodes[index].url
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {
         &self.http
-    }
-
-    /// What a node has written to its log.
-    pub(super) fn log(&self, index: usize) -> String {
-        let log = self.dir.path().join(format!("node-{index}.log"));
-        std::fs::read_to_string(log).unwrap_or_default()
     }
 
     pub(super) async fn wait_until_ready(&self, nodes: usize) {

@@ -23,6 +23,11 @@ local function nudge(base)
   redis.call('SET', base .. 'nudge', '')
 end
 
+-- Calls the owner, who looks by itself too, only later.
+local function ring(base, partition)
+  redis.call('PUBLISH', (string.gsub(base, '{p%d+}:$', 'bell')), partition)
+end
+
 -- Positions are unique and grow: by time over all partitions, strictly within one. They stay below
 -- 2^53 until the year 2093.
 local function position_now(partition)
@@ -136,6 +141,7 @@ local function append(keys, args)
   local position = write_step(keys[1], base, name, partition, args, 7)
   if not owned then
     redis.call('ZADD', base .. 'new', digits(position), name)
+    ring(base, partition)
   elseif expected > 0 then
     redis.call('ZREM', base .. 'new', name)
     position = math.max(position + PARTITIONS, position_now(partition))
@@ -269,7 +275,8 @@ end
 
 -- ---- letters -----------------------------------------------------------------------------------------
 
--- KEYS: the transaction's records. ARGV: base, the letter's name, the letter, how many may wait.
+-- KEYS: the transaction's records. ARGV: base, the letter's name, the letter, how many may wait,
+-- partition.
 local function post(keys, args)
   local base, name = args[1], args[2]
   if redis.call('EXISTS', keys[1]) == 0 then
@@ -284,6 +291,7 @@ local function post(keys, args)
   end
   redis.call('HSET', base .. 'mail', name, args[3])
   redis.call('ZADD', base .. 'mail:order', redis.call('INCR', base .. 'mail:at'), name)
+  ring(base, args[5])
   return 'ok'
 end
 

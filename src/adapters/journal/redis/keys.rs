@@ -28,6 +28,11 @@ impl Keys {
         format!("{}:{{p{partition}}}:", self.prefix)
     }
 
+    /// The channel on which owners are called.
+    pub(super) fn bell(&self) -> String {
+        format!("{}:bell", self.prefix)
+    }
+
     /// The lease of a partition.
     #[must_use]
     pub fn lease(&self, partition: u32) -> String {

@@ -35,7 +35,7 @@ impl Shared for RedisJournal {
         let partition = key.partition();
         let mut call = JOURNAL.call("teller_post", &keys.records(key));
         call.arg(keys.partition(partition)).arg(name).arg(text);
-        call.arg(MAX_LETTERS);
+        call.arg(MAX_LETTERS).arg(partition);
         let sent = self.inner.link.write(partition, &JOURNAL, vec![call]);
         Box::pin(async move {
             let full = || {

@@ -113,6 +113,18 @@ impl Connector {
         }
     }
 
+    /// A connection that hears what is published.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub(super) async fn listener(&self) -> Result<redis::aio::PubSub, String> {
+        let client = self.client(&self.find().await?)?;
+        match timeout(CONNECT_WITHIN, client.get_async_pubsub()).await {
+            Ok(connected) => connected.map_err(|error| of_connection(&error)),
+            Err(_) => Err("does not answer in time".to_owned()),
+        }
+    }
+
     fn client(&self, address: &Address) -> Result<Client, String> {
         let wrong = |error| format!("can't be asked: {}", of_connection(&error));
         let Options {

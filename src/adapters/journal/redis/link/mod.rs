@@ -15,6 +15,7 @@
 
 mod confirm;
 mod connect;
+mod listen;
 mod primary;
 mod reader;
 mod recent;

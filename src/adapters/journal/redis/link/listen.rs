@@ -1,0 +1,42 @@
+//! Hearing that something has come for a partition's owner, through the store's Pub/Sub.
+//!
+//! A message that is lost costs half a second: owners look by themselves, too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+
+use super::trouble::of_connection;
+use super::{Connector, Keys, Link};
+
+/// The pause before connecting again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Link {
+    /// Calls `ring` with each partition for which something has come, until the future is dropped.
+    pub async fn listen(&self, ring: impl Fn(u32)) {
+        let (connector, keys) = (Arc::clone(&self.connector), self.keys.clone());
+        loop {
+            if let Err(why) = hear(&connector, &keys, &ring).await {
+                tracing::debug!(%why, "the store's calls are not heard now");
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Listens over one connection until it breaks.
+async fn hear(connector: &Connector, keys: &Keys, ring: &impl Fn(u32)) -> Result<(), String> {
+    let mut calls = connector.listener().await?;
+    let subscribed = calls.subscribe(keys.bell()).await;
+    subscribed.map_err(|error| of_connection(&error))?;
+    let mut messages = calls.on_message();
+    while let Some(message) = messages.next().await {
+        let partition = message.get_payload::<String>();
+        if let Some(partition) = partition.ok().and_then(|text| text.parse().ok()) {
+            ring(partition);
+        }
+    }
+    Ok(())
+}
