@@ -39,9 +39,14 @@ async fn of_two_payloads_at_two_nodes_in_the_same_instant_one_is_taken() {
         let body = |n: usize| json!({ "id": id, "payload": { "n": n } });
         let (one, other) = (body(1), body(2));
         let (one, other) = tokio::join!(post(&stage, 0, &one), post(&stage, 1, &other));
-        let taken = [one, other].into_iter().filter(|code| *code == 202 || *code == 200);
+        let taken = [one, other]
+            .into_iter()
+            .filter(|code| *code == 202 || *code == 200);
         assert_eq!(taken.count(), 1, "round {round}: {one} and {other}");
-        assert!([one, other].contains(&422), "round {round}: {one} and {other}");
+        assert!(
+            [one, other].contains(&422),
+            "round {round}: {one} and {other}"
+        );
     }
 }
 

@@ -48,7 +48,10 @@ async fn wait_until_owned_by(stage: &Stage, node: usize, count: usize) {
     eventually(&format!("{count} nodes own everything"), || async move {
         let owned = owned(stage, node).await?;
         let all: u64 = owned.iter().map(|(_, partitions)| partitions).sum();
-        let busy = owned.iter().filter(|(_, partitions)| *partitions > 0).count();
+        let busy = owned
+            .iter()
+            .filter(|(_, partitions)| *partitions > 0)
+            .count();
         (all == 256 && busy == count).then_some(())
     })
     .await;
@@ -110,15 +113,19 @@ async fn a_killed_nodes_partitions_are_taken_over_within_a_lease() {
     stage.kill_node(1).await;
     let killed = Instant::now();
     let stage = &stage;
-    within(TAKE_OVER_WITHIN, "two nodes own everything", || async move {
-        let owned = owned(stage, 0).await?;
-        let all: u64 = owned
-            .iter()
-            .filter(|(name, _)| name != "node-1")
-            .map(|(_, partitions)| partitions)
-            .sum();
-        (all == 256).then_some(())
-    })
+    within(
+        TAKE_OVER_WITHIN,
+        "two nodes own everything",
+        || async move {
+            let owned = owned(stage, 0).await?;
+            let all: u64 = owned
+                .iter()
+                .filter(|(name, _)| name != "node-1")
+                .map(|(_, partitions)| partitions)
+                .sum();
+            (all == 256).then_some(())
+        },
+    )
     .await;
     println!("taken over after {:?}", killed.elapsed());
 }

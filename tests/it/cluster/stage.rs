@@ -345,4 +345,3 @@ fn config(
     }
     config
 }
-
