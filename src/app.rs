@@ -252,14 +252,13 @@ impl Application {
                 Err(_) => "the journal's writer is gone".to_owned(),
             }),
         };
+        // No new call goes out; those that are out hold their partitions up, and no others.
+        house.drain();
         if let Some(acting) = &acting {
-            // Others go on with everything before this node lets go of the rest.
-            house.announce_the_end();
             acting
                 .leave(drain_timeout.saturating_sub(2 * DRAIN_RESERVE))
                 .await;
         }
-        house.drain();
         if let Ended::JournalFailed(_) = ended {
             // Whatever waits is unconfirmed and must not be answered as if it were durable.
             handle.stop(false).await;

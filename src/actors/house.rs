@@ -185,14 +185,9 @@ impl House {
         self.bounds.open_transactions.div_ceil(self.router.shards())
     }
 
-    /// The end is near: whoever asks for readiness is told, and nothing is accepted here for oneself.
-    pub fn announce_the_end(&self) {
-        self.draining.store(true, Ordering::Release);
-    }
-
     /// Begins the end: nothing new is taken or sent out.
     pub fn drain(&self) {
-        self.announce_the_end();
+        self.draining.store(true, Ordering::Release);
         self.gates.values().for_each(|gate| gate.close());
     }
 

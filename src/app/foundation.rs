@@ -78,9 +78,9 @@ impl Foundation {
         refuse_orphans(&journal.open_providers().await?, config)?;
         let link = journal.link();
         let council = council(&link, &options, cluster);
-        let node = Node::new(cluster, link, council, (clock, correction))?;
-        // What is not confirmed is repeated until it is: this journal never fails for good.
-        let (never, failed) = watch::channel(None);
+        // What is not confirmed is repeated until it is: this journal never fails for good by itself.
+        let (fails, failed) = watch::channel(None);
+        let node = Node::new(cluster, link, council, (clock, correction), fails.clone())?;
         Ok(Self {
             ground: Ground {
                 ownership: Arc::new(node.table.clone()),
@@ -90,7 +90,7 @@ impl Foundation {
             clock,
             node: Some(node),
             failed,
-            close: Box::new(move || drop(never)),
+            close: Box::new(move || drop(fails)),
         })
     }
 }

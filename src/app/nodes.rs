@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{HttpServer, web};
 use anyhow::Context;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::actors::House;
@@ -42,6 +43,21 @@ pub(super) struct Node {
     council: Arc<dyn Council>,
     correction: Correction,
     lease: Duration,
+    /// Ends the process when it is given a reason.
+    failed: watch::Sender<Option<String>>,
+}
+
+/// Ends the process when the keeper's thread panics: a node without a keeper would hold nothing, do
+/// nothing, and look alive.
+struct DeadMansSwitch(watch::Sender<Option<String>>);
+
+impl Drop for DeadMansSwitch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let why = "the keeper of this node's leases has died".to_owned();
+            self.0.send_replace(Some(why));
+        }
+    }
 }
 
 /// A node that acts.
@@ -58,6 +74,7 @@ impl Node {
         link: Arc<Link>,
         council: Arc<dyn Council>,
         (clock, correction): (Clock, Correction),
+        failed: watch::Sender<Option<String>>,
     ) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(&cluster.listen).with_context(|| {
             format!(
@@ -88,6 +105,7 @@ impl Node {
             council,
             correction,
             lease: cluster.lease,
+            failed,
         })
     }
 
@@ -137,9 +155,13 @@ impl Node {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let dead_mans_switch = DeadMansSwitch(self.failed);
         std::thread::Builder::new()
             .name("keeper".to_owned())
-            .spawn(move || runtime.block_on(keeper.run()))?;
+            .spawn(move || {
+                let _ends_the_process = dead_mans_switch;
+                runtime.block_on(keeper.run());
+            })?;
         let (bell, link) = (Arc::clone(&self.bell), self.link);
         actix_web::rt::spawn(async move { link.listen(|partition| bell.ring(partition)).await });
         actix_web::rt::spawn(letters::deliver(doors.clone(), tenants, self.bell));

@@ -178,6 +178,6 @@ async fn a_node_that_stood_still_past_its_lease_is_fenced_and_joins_again() {
     stage.resume_node(2).await;
     wait_until_owned_by(&stage, 2, 3).await;
     let seen = nodes(&stage, 2).await.expect("it answers");
-    let fenced = seen["fenced_total"].as_u64().expect("a number");
+    let fenced = seen["here"]["fenced_total"].as_u64().expect("a number");
     assert!(fenced > 0, "{seen}");
 }
