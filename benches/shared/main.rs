@@ -2,8 +2,8 @@
 //! run, and beside what `redis-benchmark` gets out of that very server with as many writes in as deep a
 //! pipeline.
 //!
-//! The store is a `redis-server` on this machine with `appendonly yes` and `appendfsync always`, in a
-//! directory on the same disk as the embedded journal. An acceptance is one Function call; how many
+//! The store is a `redis-server` on this machine with `appendonly yes` and `appendfsync always`, in the
+//! directory for temporary files (`TMPDIR`), which should be on the same disk as `--dir`. An acceptance is one Function call; how many
 //! writing commands it makes, and how many calls come in one read of the server, is taken from the
 //! server's own counters during the run, and `redis-benchmark` is then given the same: plain `SET`s of as
 //! many bytes, so deep in the pipeline, over as many connections.
@@ -71,10 +71,9 @@ fn main() -> anyhow::Result<()> {
         "disk: fsync of one 4 KiB page takes {:.2} ms (median of 31); {CONNECTIONS} connections",
         fsync.as_secs_f64() * 1000.0
     );
-    // The server's files lie beside the embedded journal's.
-    let store_dir = settings.directory.join("store");
-    std::fs::create_dir_all(&store_dir)?;
-    let store = Server::redis(&["--dir", &store_dir.display().to_string()]);
+    // Its files lie in the directory for temporary ones, which has to be on a disk too.
+    let store = Server::redis(&[]);
+    disk::refuse_memory(store.dir())?;
     let provider = silent_provider()?;
     let embedded = teller(&settings.directory, "embedded", &provider, "")?;
     let on_store = format!(

@@ -26,6 +26,7 @@ use redis::{RedisResult, Value};
 #[path = "redis_sets.rs"]
 mod sets;
 
+#[allow(unused_imports, reason = "each crate uses a part of it")]
 pub use sets::{Cluster, MASTER_NAME, SentinelSet};
 
 /// After so long a server counts as never started, and a condition as never met.
