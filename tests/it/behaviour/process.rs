@@ -14,6 +14,11 @@ async fn rig() -> Rig {
     Rig::set_up(|setup| setup.tell_by_template(&["0s", "10s", "10s", "10s"])).await
 }
 
+/// For what is about the embedded journal's files.
+async fn embedded() -> Rig {
+    Rig::set_up(|setup| setup.embedded = true).await
+}
+
 async fn wait_until_ready(teller: &Process) {
     eventually("ready", || async {
         (teller.client.get("/readyz").await.status == 200).then_some(())
@@ -25,7 +30,7 @@ async fn wait_until_ready(teller: &Process) {
 
 #[tokio::test]
 async fn a_second_process_on_the_same_data_directory_is_refused() {
-    let rig = rig().await;
+    let rig = embedded().await;
     let first = serve(&rig).await;
     let second = Process::serve_at(&rig.config_file(), "127.0.0.1:0").await;
     let refusal = second.err().expect("it is refused");
@@ -41,7 +46,7 @@ async fn a_second_process_on_the_same_data_directory_is_refused() {
 
 #[tokio::test]
 async fn a_file_that_is_not_tellers_is_refused_and_left_as_it_is() {
-    let rig = rig().await;
+    let rig = embedded().await;
     std::fs::create_dir(rig.data_dir()).expect("writable");
     let file = rig.data_dir().join("journal.db");
     let foreign = rusqlite::Connection::open(&file).expect("a database");

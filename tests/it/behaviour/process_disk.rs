@@ -16,7 +16,11 @@ const ENOUGH: usize = 5_000;
 
 #[tokio::test]
 async fn a_full_disk_stops_teller_before_it_acknowledges_what_it_can_not_keep() {
-    let rig = Rig::set_up(|setup| put(&mut setup.config, "drain_timeout", "5s")).await;
+    let rig = Rig::set_up(|setup| {
+        setup.embedded = true;
+        put(&mut setup.config, "drain_timeout", "5s");
+    })
+    .await;
     let config = rig.config_file();
     let teller = Process::serve_on_full_disk(&config, BLOCKS)
         .await

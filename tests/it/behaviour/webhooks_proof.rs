@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use reqwest::Method;
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
+use teller::ports::InboxQuery;
 
 use crate::support::{Answer, Client, Rig, Setup, eventually, new_id, put};
 
@@ -34,17 +34,14 @@ async fn call(rig: &Rig, path: &str, id: &str, status: &str) -> Answer {
 }
 
 /// Provider and body of what is kept for unknown transactions.
-fn inbox(rig: &Rig) -> Vec<(String, String)> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let archive = Connection::open_with_flags(rig.data_dir().join("archive.db"), flags);
-    let archive = archive.expect("an archive");
-    let mut rows = archive
-        .prepare("SELECT provider, body FROM inbox")
-        .expect("a table");
-    let rows = rows
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .expect("readable");
-    rows.collect::<Result<_, _>>().expect("readable")
+async fn inbox(rig: &Rig) -> Vec<(String, String)> {
+    let query = InboxQuery {
+        limit: 100,
+        ..InboxQuery::default()
+    };
+    let page = rig.teller().house.journal.inbox(query).await;
+    let rows = page.expect("readable").rows.into_iter();
+    rows.map(|kept| (kept.provider, kept.body)).collect()
 }
 
 // ---- without proof -----------------------------------------------------------------------------------
@@ -120,7 +117,7 @@ async fn a_hint_about_nothing_we_know_is_forgotten_and_blocks_nothing() {
     let view = rig.audit(&id).await;
     assert_eq!(view["status"], "completed");
     assert_eq!(rig.mock().stats().inquiries.total, 0);
-    assert_eq!(inbox(&rig), []);
+    assert_eq!(inbox(&rig).await, []);
 }
 
 // ---- with the wrong proof ----------------------------------------------------------------------------
@@ -269,15 +266,15 @@ async fn proof_of_what_we_do_not_know_is_kept_once() {
     }
     let body = json!({"id": id, "status": "completed"}).to_string();
     eventually("kept", || async {
-        (!inbox(&second).is_empty()).then_some(())
+        (!inbox(&second).await.is_empty()).then_some(())
     })
     .await;
     assert_eq!(call(&second, &path, &id, "declined").await.status, 200);
     eventually("the other news is kept too", || async {
-        (inbox(&second).len() == 2).then_some(())
+        (inbox(&second).await.len() == 2).then_some(())
     })
     .await;
-    assert_eq!(inbox(&second)[0], ("reference".to_owned(), body));
+    assert_eq!(inbox(&second).await[0], ("reference".to_owned(), body));
     second
         .client
         .get(&format!("/v1/transactions/{id}"))
@@ -328,5 +325,5 @@ async fn what_can_not_be_read_is_refused_by_the_table() {
     call(&rig, "/webhooks/acme/token", &id, "completed")
         .await
         .expect_problem(404, "unknown_provider");
-    assert_eq!(inbox(&rig), []);
+    assert_eq!(inbox(&rig).await, []);
 }

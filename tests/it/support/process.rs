@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::{Client, DEADLINE};
+use super::{Client, DEADLINE, eventually};
 
 const TELLER: &str = env!("CARGO_BIN_EXE_teller");
 
@@ -100,11 +100,15 @@ impl Process {
             .as_deref()
             .and_then(|line| line.strip_prefix("listening on "));
         match url {
-            Some(url) => Ok(Self {
-                client: Client::new(url),
-                child,
-                said,
-            }),
+            Some(url) => {
+                let process = Self {
+                    client: Client::new(url),
+                    child,
+                    said,
+                };
+                process.wait_until_it_owns_everything().await;
+                Ok(process)
+            }
             None => {
                 let status = wait(&mut child).await;
                 let _ = listening.await;
@@ -115,6 +119,18 @@ impl Process {
                 })
             }
         }
+    }
+
+    /// A node among several listens before it owns anything, and after a crash its former self's leases
+    /// have to end first. One that is alone owns everything at once; what is asked for a key is not
+    /// asked here.
+    async fn wait_until_it_owns_everything(&self) {
+        eventually("it owns everything", || async {
+            let nodes = self.client.get("/v1/nodes").await;
+            let unowned = (nodes.status == 200).then(|| nodes.json()["unowned"].as_u64());
+            (unowned.flatten().unwrap_or(0) == 0).then_some(())
+        })
+        .await;
     }
 
     /// What it has written to stderr so far.

@@ -32,6 +32,8 @@ pub(crate) struct Setup {
     pub(crate) more_providers: Vec<Table>,
     pub(crate) mock: server::Options,
     pub(crate) app: app::Options,
+    /// It is about the files of the embedded journal, and runs over no other.
+    pub(crate) embedded: bool,
 }
 
 impl Setup {
@@ -57,6 +59,7 @@ impl Setup {
             more_providers: Vec::new(),
             mock: server::Options::default(),
             app: app::Options::default(),
+            embedded: false,
         }
     }
 
@@ -152,6 +155,7 @@ pub(crate) struct Rig {
 /// another, and all of this then runs over it.
 fn store(setup: &mut Setup) -> Option<Server> {
     let kind = match std::env::var("TELLER_TEST_JOURNAL").as_deref() {
+        _ if setup.embedded => return None,
         Err(_) | Ok("embedded") => return None,
         Ok("redis") => Kind::Redis,
         Ok("valkey") => Kind::Valkey,
