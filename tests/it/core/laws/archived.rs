@@ -60,7 +60,7 @@ fn what_was_known_is_known_and_what_contradicts_is_a_conflict() {
          1003 act resolve completed          => refused: already final
          1004 act resubmit                   => refused: already final
          1005 webhook completed event c      => declined, conflict completed_against_declined, disputed
-         1006 restart                        => ignored: uninformative
+         1006 restart                        => declined, disputed
          1007 act resolve declined           => declined, no disputed, closed",
     );
     // It goes a second time, and what a person has settled stays settled.
