@@ -23,6 +23,9 @@ pub(super) struct View<'a> {
     changed_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     final_at: Option<Timestamp>,
+    /// Since when only the outcome is left here: the history went to the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived_at: Option<Timestamp>,
     submit_by: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<OutcomeView<'a>>,
@@ -51,6 +54,7 @@ impl<'a> View<'a> {
             accepted_at: transaction.accepted_at,
             changed_at: transaction.changed_at,
             final_at: transaction.final_at,
+            archived_at: transaction.archived_at,
             submit_by: transaction.request.submit_by,
             outcome: transaction
                 .resolution

@@ -13,9 +13,11 @@ use super::nodes::Node;
 use crate::actors::Ground;
 use crate::adapters::council::{Confirmation, Connect, RedisCouncil};
 use crate::adapters::journal::embedded::{self, EmbeddedJournal};
-use crate::adapters::journal::redis::{Address, Link, Options, Password, Place, RedisJournal, Tls};
+use crate::adapters::journal::redis::{
+    Address, Archive, Link, Options, Password, Place, RedisJournal, Retention, Tls,
+};
 use crate::clock::Clock;
-use crate::config::{ClusterConfig, Config, RedisConfig, StorePlace};
+use crate::config::{ArchivePlace, ClusterConfig, Config, RedisConfig, StorePlace};
 use crate::ports::{Council, Shared};
 
 /// An answer of the store to the council may take this part of a lease: half the time between two
@@ -81,6 +83,8 @@ impl Foundation {
         // What is not confirmed is repeated until it is: this journal never fails for good by itself.
         let (fails, failed) = watch::channel(None);
         let node = Node::new(cluster, link, council, (clock, correction), fails.clone())?;
+        let retiring = redis.finished_kept_for.map(|_| Arc::clone(&journal));
+        let node = node.retiring(retiring);
         Ok(Self {
             ground: Ground {
                 ownership: Arc::new(node.table.clone()),
@@ -156,8 +160,21 @@ fn options(config: &RedisConfig) -> anyhow::Result<Options> {
         replicas: config.replicas,
         confirm_within: config.confirm_within,
         connections: config.connections,
+        retention: retention(config),
         accept_data_loss: config.accept_data_loss,
         ..Options::new(place)
+    })
+}
+
+/// When finished transactions leave the store, if ever.
+fn retention(config: &RedisConfig) -> Option<Retention> {
+    let archive = match &config.archive {
+        ArchivePlace::Stream => Archive::Stream,
+        ArchivePlace::File(path) => Archive::File(path.clone()),
+    };
+    config.finished_kept_for.map(|finished_kept_for| Retention {
+        finished_kept_for,
+        archive,
     })
 }
 

@@ -11,8 +11,9 @@ use anyhow::Context;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::upkeep;
 use crate::actors::House;
-use crate::adapters::journal::redis::Link;
+use crate::adapters::journal::redis::{Link, RedisJournal};
 use crate::adapters::notifier::HttpNotifier;
 use crate::adapters::provider::{ClientSettings, client};
 use crate::api::Doors;
@@ -37,6 +38,7 @@ pub(super) struct Node {
     pub(super) table: Table,
     bell: Arc<Bell>,
     link: Arc<Link>,
+    retiring: Option<Arc<RedisJournal>>,
     card: NodeCard,
     listener: TcpListener,
     secrets: NodeSecrets,
@@ -99,6 +101,7 @@ impl Node {
             table: Table::new(cluster.max_pause),
             bell: Arc::default(),
             link,
+            retiring: None,
             card,
             listener,
             secrets: secrets.map_err(|why| anyhow::anyhow!("[cluster] secret: {why}"))?,
@@ -107,6 +110,14 @@ impl Node {
             lease: cluster.lease,
             failed,
         })
+    }
+
+    /// The journal from which this node moves what it has finished to the archive, if that is wanted.
+    pub(super) fn retiring(self, journal: Option<Arc<RedisJournal>>) -> Self {
+        Self {
+            retiring: journal,
+            ..self
+        }
     }
 
     /// The way to the other nodes.
@@ -166,6 +177,9 @@ impl Node {
         actix_web::rt::spawn(async move { link.listen(|partition| bell.ring(partition)).await });
         actix_web::rt::spawn(letters::deliver(doors.clone(), tenants, self.bell));
         actix_web::rt::spawn(follow_switches(notifier.clone()));
+        if let Some(journal) = self.retiring {
+            actix_web::rt::spawn(upkeep::retire(journal, self.table));
+        }
         tracing::info!(node = %self.card.name, id = %self.card.id, url = %self.card.url, "a node among several");
         Ok(Acting { handle, door })
     }

@@ -2,6 +2,7 @@
 //! by the environment, and that by flags.
 
 mod apps;
+mod archive;
 mod cluster;
 mod doors;
 mod effective;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 pub use apps::{APPS_MAX, AppConfig};
+pub use archive::ArchivePlace;
 pub use cluster::ClusterConfig;
 pub use keys::{KEYS_MAX, KeyConfig, NewKey};
 pub use providers::{PROVIDERS_MAX, ProviderConfig};

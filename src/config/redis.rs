@@ -16,6 +16,7 @@ use redis::{ConnectionAddr, IntoConnectionInfo};
 use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
+use super::archive::{ArchivePlace, archive};
 use super::origin::Origin;
 use super::secret_source::SecretSource;
 use crate::adapters::provider::{Secret, Written};
@@ -55,9 +56,11 @@ pub struct RedisConfig {
     pub confirm_within: Duration,
     /// Connections that write.
     pub connections: usize,
-    /// How long a finished transaction stays in the store before it moves to the archive stream; for
+    /// How long a finished transaction stays in the store before its history moves to the archive; for
     /// ever if not said.
     pub finished_kept_for: Option<Duration>,
+    /// Where it moves.
+    pub archive: ArchivePlace,
     /// Whether a server that can lose what it confirmed is good enough.
     pub accept_data_loss: bool,
 }
@@ -101,6 +104,7 @@ pub(super) struct RedisTable {
     confirm_within: Option<Written>,
     connections: Option<usize>,
     finished_kept_for: Option<Written>,
+    archive: Option<Value>,
 }
 
 impl RedisConfig {
@@ -143,6 +147,8 @@ impl RedisConfig {
             i64::try_from(self.connections).ok().map(Value::from),
         );
         set("finished_kept_for", self.finished_kept_for.map(duration));
+        let archive = self.finished_kept_for.map(|_| self.archive.shown());
+        set("archive", archive);
         Value::Table(table)
     }
 }
@@ -196,6 +202,8 @@ pub(super) fn redis(
             "replicas is 0 to {REPLICAS_MAX} and connections 1 to {CONNECTIONS_MAX}; got {replicas} and {connections}"
         )));
     }
+    let finished_kept_for = table.finished_kept_for.map(|written| written.0);
+    let archive = archive(place, finished_kept_for, table.archive.as_ref()).map_err(complain)?;
     Ok(RedisConfig {
         place: store,
         username: table.username,
@@ -207,7 +215,8 @@ pub(super) fn redis(
         replicas,
         confirm_within,
         connections,
-        finished_kept_for: table.finished_kept_for.map(|written| written.0),
+        finished_kept_for,
+        archive,
         accept_data_loss,
     })
 }

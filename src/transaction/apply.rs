@@ -14,8 +14,8 @@ use super::state::{Delivery, Notice, Transaction, Volatile};
 /// A history that can't be folded: the journal holds something that no teller wrote.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CorruptHistory {
-    /// The first record isn't an acceptance, or there is none.
-    #[error("the history does not begin with an acceptance")]
+    /// The first record is neither an acceptance nor what an archive left, or there is none.
+    #[error("the history does not begin with an acceptance, nor with what an archive left of it")]
     NoBeginning,
     /// A version is missing or stands twice.
     #[error("record {found} follows record {after}")]
@@ -52,7 +52,12 @@ impl Transaction {
     /// [`CorruptHistory`] when the records are not one transaction's whole history in order.
     pub fn fold(key: &Key, records: &[Record]) -> Result<Self, CorruptHistory> {
         let (first, rest) = records.split_first().ok_or(CorruptHistory::NoBeginning)?;
-        let mut transaction = Self::begin(key, first)?;
+        let mut transaction = if let Fact::Archived { remains } = &first.fact {
+            readable(first)?;
+            Self::from_remains(key, first, remains)
+        } else {
+            Self::begin(key, first)?
+        };
         for record in rest {
             transaction.apply(record)?;
         }
@@ -84,6 +89,7 @@ impl Transaction {
             accepted_at: record.at,
             changed_at: record.at,
             final_at: None,
+            archived_at: None,
             attempts: Vec::new(),
             resolution: None,
             conflicts: Vec::new(),
@@ -143,7 +149,7 @@ impl Transaction {
 
     fn apply_fact(&mut self, record: &Record) -> Result<(), CorruptHistory> {
         match &record.fact {
-            Fact::Accepted { .. } => {
+            Fact::Accepted { .. } | Fact::Archived { .. } => {
                 return Err(CorruptHistory::Gap {
                     after: self.version,
                     found: 1,

@@ -16,6 +16,7 @@
 //! [`State::BackingOff`] when an attempt was surely not executed. `docs/states.md` has the whole table.
 
 mod apply;
+mod archived;
 mod attempts;
 mod decide;
 mod event;
@@ -30,6 +31,7 @@ mod time;
 mod timers;
 
 pub use apply::CorruptHistory;
+pub use archived::{PastAttempt, PastNotice, Remains};
 pub use attempts::{Attempt, Fate, NeverWentThere};
 pub use decide::{Acceptance, Decision, Ignored, Refusal, accept, decide};
 pub use event::{Act, Command, DeliveryResult, Effect, Event};

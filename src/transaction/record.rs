@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::archived::Remains;
 use super::attempts::Fate;
 use super::event::DeliveryResult;
 use super::evidence::{Conflict, Outcome, Report, Resolution, Source};
@@ -166,6 +167,11 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         took_ms: Option<u64>,
     },
+    /// All that happened before went to an archive; a history begins with it, in place of the acceptance.
+    Archived {
+        /// What is still known.
+        remains: Arc<Remains>,
+    },
 }
 
 /// A delivery's result, as it is kept.
@@ -220,6 +226,7 @@ impl Fact {
             Self::Unrenderable { .. } => "unrenderable",
             Self::Acted { .. } => "acted",
             Self::Notified { .. } => "notified",
+            Self::Archived { .. } => "archived",
         }
     }
 
@@ -244,7 +251,8 @@ impl Fact {
             | Self::Expired
             | Self::Unrenderable { .. }
             | Self::Acted { .. }
-            | Self::Notified { .. } => None,
+            | Self::Notified { .. }
+            | Self::Archived { .. } => None,
         }
     }
 
@@ -263,7 +271,8 @@ impl Fact {
             | Self::ReviewOpened { .. }
             | Self::Expired
             | Self::Unrenderable { .. }
-            | Self::Notified { .. } => Source::Teller,
+            | Self::Notified { .. }
+            | Self::Archived { .. } => Source::Teller,
         }
     }
 }

@@ -179,6 +179,8 @@ pub struct Transaction {
     pub changed_at: Timestamp,
     /// When it first became final.
     pub final_at: Option<Timestamp>,
+    /// When its earlier history went to an archive, payload included.
+    pub archived_at: Option<Timestamp>,
     /// Its attempts in order; number 1 first. At most [`super::policy::MAX_ATTEMPTS_EVER`].
     pub attempts: Vec<Attempt>,
     /// How it ended, once it has.

@@ -103,5 +103,6 @@ fn log_fact(record: &Record, next: &Transaction) {
                 tracing::error!(%key, version, told_version, status, took_ms, why = %why, "notification given up");
             }
         },
+        Fact::Archived { .. } => tracing::info!(%key, version, state, "archived"),
     }
 }

@@ -87,6 +87,18 @@ impl Life {
         )
     }
 
+    /// A step after the last: the provider contradicts itself.
+    pub(super) fn declined(&mut self) -> Append {
+        self.decide(
+            Event::WebhookArrived {
+                attempt: Some(1),
+                event_id: None,
+                report: Report::bare(Finding::Declined),
+            },
+            4,
+        )
+    }
+
     /// A step that asks for a person.
     pub(super) fn in_review(&mut self) -> Append {
         let mut append = self.unknown();

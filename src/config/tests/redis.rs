@@ -82,9 +82,49 @@ fn what_makes_no_sense_is_refused_with_the_way_out() {
         ("url = 'redis://a'\nconnections = 0", "connections 1 to"),
         ("url = 'redis://a'\nprefix = '{a}'", "prefix has 1 to"),
         ("url = 'redis://a'\nclient_key_file = 'k'", "go together"),
+        (
+            "url = 'redis://a'\nfinished_kept_for = '5s'",
+            "\"1m\" at least",
+        ),
+        (
+            "url = 'redis://a'\narchive = 'stream'",
+            "goes with finished_kept_for",
+        ),
+        (
+            "url = 'redis://a'\nfinished_kept_for = '90d'\narchive = 'tape'",
+            "{ file =",
+        ),
+        (
+            "url = 'redis://a'\nfinished_kept_for = '90d'\narchive = { files = 'a' }",
+            "{ file =",
+        ),
     ] {
         let complaint = said(text);
         assert!(complaint.contains(hint), "{text}: {complaint}");
         assert!(!complaint.contains("pssst"), "{complaint}");
     }
+}
+
+#[test]
+fn finished_transactions_stay_for_ever_or_go_to_a_stream_or_to_a_file() {
+    let (_, shown) = with("url = 'redis://a'").expect("good");
+    assert!(shown["redis"].get("finished_kept_for").is_none());
+    assert!(shown["redis"].get("archive").is_none());
+    let (config, shown) = with("url = 'redis://a'\nfinished_kept_for = '90d'").expect("good");
+    assert_eq!(shown["redis"]["archive"].as_str(), Some("stream"));
+    let redis = config.redis.expect("it is there");
+    let days = std::time::Duration::from_hours(90 * 24);
+    assert_eq!(redis.finished_kept_for, Some(days));
+    let file = "url = 'redis://a'\nfinished_kept_for = '90d'\narchive = { file = 'gone.jsonl' }";
+    let (config, shown) = with(file).expect("good");
+    let archive = config.redis.expect("it is there").archive;
+    let crate::config::ArchivePlace::File(path) = archive else {
+        panic!("{archive:?}");
+    };
+    assert!(
+        path.is_absolute() && path.ends_with("gone.jsonl"),
+        "beside the configuration"
+    );
+    let shown = shown["redis"]["archive"]["file"].as_str();
+    assert_eq!(shown, Some(path.to_string_lossy().as_ref()));
 }

@@ -77,7 +77,8 @@ fn records(decision: &Decision) -> Vec<String> {
             | Fact::ReviewOpened { .. }
             | Fact::Expired
             | Fact::Unrenderable { .. }
-            | Fact::Acted { .. } => said.push("recorded".to_owned()),
+            | Fact::Acted { .. }
+            | Fact::Archived { .. } => said.push("recorded".to_owned()),
         }
         if let Some(conflict) = &record.conflict {
             said.push(format!("**conflict {}**", conflict.kind.as_str()));

@@ -9,6 +9,7 @@
 local EPOCH_S = 1704067200 -- 2024-01-01, from which positions count
 local MICROS_PER_TICK = 62.5
 local PARTITIONS = 256
+local TOMBSTONE_KEPT_MS = 400 * 24 * 3600 * 1000 -- law 7
 
 local function digits(number)
   return string.format('%.0f', number)
@@ -57,6 +58,18 @@ local function head(snapshot)
   return read.position, read.status, read.open, read.review
 end
 
+-- When it last changed, by this server's clock.
+local function changed_at(snapshot)
+  local changed = string.match(snapshot,
+    '^{"v":1,"position":%d+,"status":"[%a_]+","open":%a+,"review":%a+,"due":%w+,"changed":(%d+)')
+  return tonumber(changed or cjson.decode(snapshot).changed)
+end
+
+local function owns(base, epoch, claim)
+  local lease = redis.call('HMGET', base .. 'lease', 'epoch', 'claim')
+  return lease[1] == epoch and lease[2] == claim
+end
+
 -- Whether the list has these records from `at` on, byte for byte.
 local function has(list, at, length, args, first)
   local count = #args - first + 1
@@ -91,14 +104,18 @@ local function write_step(list, base, name, partition, args, first)
   else
     position = next_position(base, partition)
   end
-  redis.call('RPUSH', list, unpack(args, first + 5))
-  local due = 'null'
+  local length = redis.call('RPUSH', list, unpack(args, first + 5))
+  if not had and length > #args - first - 4 then
+    -- It goes on from its tombstone, which may not expire under it.
+    redis.call('PERSIST', list)
+  end
+  local now, due = now_ms(), 'null'
   if due_in ~= '' then
-    due = digits(now_ms() + tonumber(due_in))
+    due = digits(now + tonumber(due_in))
   end
   redis.call('HSET', base .. 's', name, string.format(
-    '{"v":1,"position":%s,"status":"%s","open":%s,"review":%s,"due":%s,"summary":',
-    digits(position), status, tostring(open), tostring(review), due) .. summary .. '}')
+    '{"v":1,"position":%s,"status":"%s","open":%s,"review":%s,"due":%s,"changed":%s,"summary":',
+    digits(position), status, tostring(open), tostring(review), due, digits(now)) .. summary .. '}')
   if had_status ~= status then
     if had_status then
       redis.call('ZREM', base .. 'st:' .. had_status, name)
@@ -119,8 +136,7 @@ local function append(keys, args)
   local epoch, claim, expected = args[4], args[5], tonumber(args[6])
   local owned = claim ~= ''
   if owned then
-    local lease = redis.call('HMGET', base .. 'lease', 'epoch', 'claim')
-    if lease[1] ~= epoch or lease[2] ~= claim then
+    if not owns(base, epoch, claim) then
       return 'fenced'
     end
   elseif expected ~= 0 then
@@ -303,6 +319,82 @@ local function discard(_, args)
   return 'ok'
 end
 
+-- ---- retention ---------------------------------------------------------------------------------------
+
+-- Whether nothing remains to be done for it, by teller or by a person, and it last changed before then.
+local function is_ripe(snapshot, before)
+  local _, _, open, review = head(snapshot)
+  local changed = changed_at(snapshot)
+  return not open and not review and changed ~= nil and changed <= before
+end
+
+-- What has been finished for long enough. It reads only. An index by the time of the end would cost
+-- every transaction a write and more memory than its outcome: what ended so long ago was accepted
+-- before that, so the index by acceptance is gone through up to there.
+-- KEYS: the snapshots. ARGV: base, status, the position to go on from, milliseconds that it has to be
+-- finished for, rows to look at. Answers where to go on ('0' at the end), and the names.
+local function ripe(keys, args)
+  local before = now_ms() - tonumber(args[4])
+  local accepted = math.floor((before - EPOCH_S * 1000) * 1000 / MICROS_PER_TICK) * PARTITIONS
+  local rows = redis.call('ZRANGEBYSCORE', args[1] .. 'st:' .. args[2], '(' .. args[3],
+    digits(accepted + PARTITIONS), 'WITHSCORES', 'LIMIT', 0, args[5])
+  local names, found = {}, { '0' }
+  for n = 1, #rows, 2 do
+    names[#names + 1] = rows[n]
+  end
+  if #names == 0 then
+    return found
+  end
+  if #names == tonumber(args[5]) then
+    found[1] = digits(tonumber(rows[#rows]))
+  end
+  for n, snapshot in ipairs(redis.call('HMGET', keys[1], unpack(names))) do
+    if snapshot and is_ripe(snapshot, before) then
+      found[#found + 1] = names[n]
+    end
+  end
+  return found
+end
+
+-- Lets a history go and leaves its tombstone, if nothing has happened meanwhile. The list keeps its
+-- length, which is the version: what follows on it is checked as before.
+-- KEYS: its records. ARGV: base, name, epoch, claim, version, milliseconds that it has to be finished
+-- for, whether the history goes to the stream, the tombstone.
+local function trim(keys, args)
+  local base, name, version = args[1], args[2], tonumber(args[5])
+  if not owns(base, args[3], args[4]) then
+    return 'fenced'
+  end
+  local snapshot = redis.call('HGET', base .. 's', name)
+  if not snapshot then
+    nudge(base)
+    return 'there'
+  end
+  if redis.call('LLEN', keys[1]) ~= version or not is_ripe(snapshot, now_ms() - tonumber(args[6])) then
+    return 'conflict'
+  end
+  if args[7] == '1' then
+    local history = {}
+    for _, record in ipairs(redis.call('LRANGE', keys[1], 0, -1)) do
+      if record ~= '' then
+        history[#history + 1] = record
+      end
+    end
+    redis.call('XADD', base .. 'archive', '*', 'transaction', name, 'version', args[5],
+      'history', '[' .. table.concat(history, ',') .. ']')
+  end
+  redis.call('DEL', keys[1])
+  for _ = 2, version do
+    redis.call('RPUSH', keys[1], '')
+  end
+  redis.call('RPUSH', keys[1], args[8])
+  redis.call('PEXPIRE', keys[1], digits(TOMBSTONE_KEPT_MS))
+  local _, status = head(snapshot)
+  redis.call('HDEL', base .. 's', name)
+  redis.call('ZREM', base .. 'st:' .. status, name)
+  return 'ok'
+end
+
 redis.register_function('teller_append_@hash@', append)
 redis.register_function('teller_restore_@hash@', restore)
 redis.register_function('teller_bind_@hash@', bind)
@@ -313,3 +405,5 @@ redis.register_function('teller_expire_@hash@', expire)
 redis.register_function('teller_note_@hash@', note)
 redis.register_function('teller_post_@hash@', post)
 redis.register_function('teller_discard_@hash@', discard)
+redis.register_function('teller_ripe_@hash@', ripe)
+redis.register_function('teller_trim_@hash@', trim)

@@ -179,7 +179,7 @@ pub(super) async fn open_providers(link: &Link) -> Result<BTreeSet<String>, Jour
 }
 
 /// The server's time.
-async fn server_time(link: &Link) -> Result<Timestamp, JournalError> {
+pub(super) async fn server_time(link: &Link) -> Result<Timestamp, JournalError> {
     let (seconds, micros): (i64, i64) = super::answers::read(link.ask(redis::cmd("TIME")).await?)?;
     Ok(Timestamp::from_millis(seconds * 1000 + micros / 1000))
 }

@@ -5,13 +5,15 @@
 //! hash tag:
 //!
 //! ```text
-//!   teller:{p17}:r:<app>/<id>   list     a record each, JSON; its length is the version
+//!   teller:{p17}:r:<app>/<id>   list     a record each, JSON; its length is the version. Of what retention
+//!                                        removed only the last is there, the tombstone, after empty ones
 //!   teller:{p17}:s              hash     transaction → snapshot, JSON: position, status, due, summary
 //!   teller:{p17}:open           zset     what is open, by position
 //!   teller:{p17}:st:<status>    zset     all, by position
 //!   teller:{p17}:review         zset     what needs a person, by position
 //!   teller:{p17}:new            zset     accepted by a node that doesn't own it, not yet continued
 //!   teller:{p17}:b              hash     idempotency key's own id → the id it stands for
+//!   teller:{p17}:archive        stream   the histories that retention removed, if they go to a stream
 //!   teller:{p17}:mail           hash     webhooks on their way to the owner; mail:order has their order
 //!   teller:{p17}:lease          hash     who owns the partition (written by the council)
 //!   teller:{r86}:ref            hash     provider NUL reference → transaction, in 256 slices
@@ -33,6 +35,7 @@
 //!   again.
 
 mod answers;
+mod archive;
 mod check;
 mod keys;
 mod known;
@@ -42,6 +45,7 @@ mod lists;
 mod merge;
 mod options;
 mod port;
+mod retention;
 mod shared;
 mod written;
 
@@ -56,12 +60,16 @@ use std::time::Duration;
 pub use self::keys::Keys;
 pub use self::library::Library;
 pub use self::link::{Link, Seen, Trouble};
-pub use self::options::{Address, CONNECTIONS_MAX, Options, Password, Place, REPLICAS_MAX, Tls};
+pub use self::options::{
+    Address, Archive, CONNECTIONS_MAX, Options, Password, Place, REPLICAS_MAX, Retention, Tls,
+};
+pub use self::retention::Retired;
 
 use tokio::time::Instant;
 
 use self::check::Finding;
 use self::known::Known;
+use self::retention::Cursors;
 use crate::clock::Clock;
 use crate::ports::{JournalError, JournalHealth};
 
@@ -78,6 +86,8 @@ pub struct RedisJournal {
 struct Inner {
     link: Arc<Link>,
     known: Known,
+    retention: Option<Retention>,
+    cursors: Cursors,
     clock: Clock,
 }
 
@@ -109,6 +119,7 @@ impl RedisJournal {
     /// [`StartError`]: what is in the way, and the way out.
     pub async fn connect(options: Options) -> Result<Self, StartError> {
         let accept_data_loss = options.accept_data_loss;
+        let retention = options.retention.clone();
         let end = Instant::now() + options.start_within;
         let link = Arc::new(Link::start(options).map_err(StartError::Thread)?);
         while let Err(JournalError(why)) = link.ask(redis::cmd("PING")).await {
@@ -136,6 +147,8 @@ impl RedisJournal {
             inner: Arc::new(Inner {
                 link,
                 known: Known::default(),
+                retention,
+                cursors: Cursors::default(),
                 clock: Clock::system(),
             }),
         })

@@ -1,6 +1,7 @@
 //! Where the server is, how teller proves who it is, and how much has to be confirmed.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Connections that write, at most: each has a queue of its own.
@@ -29,6 +30,8 @@ pub struct Options {
     pub connections: usize,
     /// How long a start waits for a server that doesn't answer yet.
     pub start_within: Duration,
+    /// When finished transactions leave the store; `None` for never.
+    pub retention: Option<Retention>,
     /// Serves over a server that loses what it has acknowledged. Said on purpose only.
     pub accept_data_loss: bool,
 }
@@ -48,9 +51,28 @@ impl Options {
             connections: 2,
             // Whatever starts both together needs a few seconds; a supervisor tries again after that.
             start_within: Duration::from_secs(10),
+            retention: None,
             accept_data_loss: false,
         }
     }
+}
+
+/// When finished transactions leave the store, and where their histories go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Retention {
+    /// How long after its last change, by the server's clock.
+    pub finished_kept_for: Duration,
+    /// Where its history goes.
+    pub archive: Archive,
+}
+
+/// Where histories go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Archive {
+    /// A stream per partition, in the store: whoever consumes it has to trim it.
+    Stream,
+    /// This file on the disk of the node that owns the partition.
+    File(PathBuf),
 }
 
 /// Where the primary is found.

@@ -48,7 +48,7 @@ impl Journal for RedisJournal {
         Box::pin(async move {
             let mut ask = redis::cmd("LRANGE");
             ask.arg(inner.link.keys().records(&key)).arg(0).arg(-1);
-            let lines: Vec<Vec<u8>> = read(inner.link.ask(ask).await?)?;
+            let lines = written::lines(read(inner.link.ask(ask).await?)?);
             if lines.is_empty() {
                 return Ok(None);
             }

@@ -52,6 +52,11 @@ pub(super) fn summary(summary: Summary) -> Result<String, AppendError> {
     })
 }
 
+/// The lines of a list that hold a record. What a tombstone stands for has left empty ones.
+pub(super) fn lines(list: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    list.into_iter().filter(|line| !line.is_empty()).collect()
+}
+
 /// One record a line of the list.
 pub(super) fn records(records: &[Record]) -> Result<Vec<String>, AppendError> {
     records.iter().map(write).collect()

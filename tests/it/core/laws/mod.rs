@@ -32,6 +32,7 @@
 mod absence;
 mod acts;
 mod amounts;
+mod archived;
 mod conflicts;
 mod notification;
 mod recovery;

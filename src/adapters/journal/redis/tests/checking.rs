@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::super::super::servers::free_port;
+use super::super::{Archive, Retention};
 use super::*;
 
 /// The rule that operators are told to give teller's user, but for its name and password.
@@ -81,7 +82,14 @@ async fn the_documented_acl_rule_is_enough_and_less_is_said() {
     for kind in Kind::ALL {
         let server = Server::start(kind, &[]);
         own_everything(&server);
-        let journal = connected(user(&server, acl_rule())).await;
+        let journal = connected(Options {
+            retention: Some(Retention {
+                finished_kept_for: Duration::ZERO,
+                archive: Archive::Stream,
+            }),
+            ..user(&server, acl_rule())
+        })
+        .await;
         let (mut life, first) = Life::begin("shop", 1, "bank");
         let key = first.key.clone();
         journal.append(first).await.expect("allowed");
@@ -102,6 +110,16 @@ async fn the_documented_acl_rule_is_enough_and_less_is_said() {
         assert!(journal.open(None, 0, 9).await.is_ok(), "{kind:?}");
         assert!(journal.newcomers(1, 9).await.is_ok(), "{kind:?}");
         assert!(journal.letters(1, 9).await.is_ok(), "{kind:?}");
+        let (mut late, first) = Life::begin("shop", 2, "bank");
+        let partition = first.key.partition();
+        journal.append(first).await.expect("allowed");
+        journal.append(late.completed()).await.expect("allowed");
+        eventually("its history goes", async || {
+            let retired = journal.retire(partition, Tenure::ALONE).await;
+            retired.expect("allowed").moved > 0
+        })
+        .await;
+        journal.append(late.declined()).await.expect("allowed");
 
         let blind = acl_rule().replace("+config|get", "");
         let said = refused(user(&server, &blind)).await;

@@ -5,7 +5,9 @@ mod failing;
 mod fencing;
 mod keeping;
 mod losing;
+mod retiring;
 mod stepping;
+mod weighing;
 
 use std::time::{Duration, Instant};
 
