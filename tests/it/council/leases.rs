@@ -104,7 +104,7 @@ async fn what_is_given_up_is_free_at_once_and_stays_so_for_its_old_owner() {
         "that was not its tenure"
     );
     council.give_up(&[(7, first)]).await.expect("answered");
-    assert_eq!(council.renew(&[(7, first)], LEASE).await, Ok(vec![7]));
+    assert_eq!(council.renew(&[(7, first)], LEASE).await, Ok(lost_7()));
     let lease = lease_of_7(&*council).await.expect("it is kept");
     assert_eq!((lease.node, lease.left), (None, Duration::ZERO));
     let second = claim_7(&*council, "b", LEASE).await.expect("it is free");
@@ -118,7 +118,7 @@ async fn a_node_may_claim_anew_what_it_has_claimed_itself() {
     let first = council.claim(&me, &[7], LEASE).await.expect("answered")[0].1;
     let second = council.claim(&me, &[7], LEASE).await.expect("answered")[0].1;
     assert_eq!(second.epoch, first.epoch + 1);
-    assert_eq!(council.renew(&[(7, first)], LEASE).await, Ok(vec![7]));
+    assert_eq!(council.renew(&[(7, first)], LEASE).await, Ok(lost_7()));
 }
 
 #[tokio::test]
@@ -139,8 +139,8 @@ async fn a_claim_that_a_promoted_replica_forgot_is_refused_there() {
         forgotten.epoch, present.epoch,
         "the epoch alone would let both pass"
     );
-    assert_eq!(new.renew(&[(7, forgotten)], LEASE).await, Ok(vec![7]));
-    assert_eq!(new.renew(&[(7, present)], LEASE).await, Ok(vec![]));
+    assert_eq!(new.renew(&[(7, forgotten)], LEASE).await, Ok(lost_7()));
+    assert_eq!(new.renew(&[(7, present)], LEASE).await, Ok(renewed_7()));
 }
 
 #[tokio::test]
@@ -281,7 +281,7 @@ async fn flushed_functions_a_lost_connection_and_a_lack_of_memory_are_survived()
     let council = council(&server);
     let tenure = claim_7(&*council, "a", LEASE).await.expect("it was free");
     server.command(&["FUNCTION", "FLUSH"]);
-    assert_eq!(council.renew(&[(7, tenure)], LEASE).await, Ok(vec![]));
+    assert_eq!(council.renew(&[(7, tenure)], LEASE).await, Ok(renewed_7()));
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
     let lost = loop {
         if let Ok(lost) = council.renew(&[(7, tenure)], LEASE).await {
@@ -294,7 +294,7 @@ async fn flushed_functions_a_lost_connection_and_a_lack_of_memory_are_survived()
         server.try_command(&["SET", "a", "1"]).is_err(),
         "it has no memory left"
     );
-    assert_eq!(council.renew(&[(7, tenure)], LEASE).await, Ok(vec![]));
+    assert_eq!(council.renew(&[(7, tenure)], LEASE).await, Ok(renewed_7()));
 }
 
 #[tokio::test]
