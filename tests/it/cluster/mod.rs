@@ -15,5 +15,6 @@ mod balancer;
 mod faults;
 mod intake;
 mod ownership;
+mod shards;
 mod stage;
 mod storm;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use teller::adapters::council::Confirmation;
-use teller::ports::{Council, Lease, Tenure};
+use teller::ports::{Council, Lease, Renewal, Tenure};
 use teller::transaction::PARTITIONS;
 use tokio::time::{Instant, sleep};
 
@@ -13,6 +13,20 @@ use crate::support::eventually;
 use crate::support::redis::{Kind, Server};
 
 const KEY: &str = "teller:{p7}:lease";
+
+fn renewed_7() -> Renewal {
+    Renewal {
+        renewed: vec![7],
+        lost: vec![],
+    }
+}
+
+fn lost_7() -> Renewal {
+    Renewal {
+        renewed: vec![],
+        lost: vec![7],
+    }
+}
 
 /// The lease of partition 7 as somebody else reads it.
 async fn lease_of_7(council: &impl Council) -> Option<Lease> {
@@ -80,7 +94,11 @@ async fn a_lease_is_over_when_the_server_says_so_and_each_claim_has_a_higher_epo
     assert!(took < LEASE + Duration::from_secs(1), "{took:?}");
     assert_eq!(second.epoch, first.epoch + 1);
     let lost = council.renew(&[(7, first), (7, second)], LEASE).await;
-    assert_eq!(lost, Ok(vec![7]), "the first claim's renewal alone");
+    let both = Renewal {
+        renewed: vec![7],
+        lost: vec![7],
+    };
+    assert_eq!(lost, Ok(both), "the first claim's renewal alone");
     assert_eq!(
         lease_of_7(&*council).await.map(|lease| lease.tenure),
         Some(second)
@@ -167,11 +185,11 @@ async fn a_claim_and_a_renewal_count_only_once_the_replicas_have_them() {
         .await;
         assert_eq!(claimed.len(), 1);
         assert!(claimed[0].1.epoch > 1, "the unconfirmed one was one, too");
-        let lost = eventually("a confirmed renewal", || async {
+        let renewal = eventually("a confirmed renewal", || async {
             council.renew(&claimed, LEASE).await.ok()
         })
         .await;
-        assert!(lost.is_empty(), "{lost:?}");
+        assert_eq!(renewal, renewed_7());
         replica.pause();
         let refused = council
             .renew(&claimed, LEASE)
@@ -283,12 +301,12 @@ async fn flushed_functions_a_lost_connection_and_a_lack_of_memory_are_survived()
     server.command(&["FUNCTION", "FLUSH"]);
     assert_eq!(council.renew(&[(7, tenure)], LEASE).await, Ok(renewed_7()));
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
-    let lost = loop {
-        if let Ok(lost) = council.renew(&[(7, tenure)], LEASE).await {
-            break lost;
+    let renewal = loop {
+        if let Ok(renewal) = council.renew(&[(7, tenure)], LEASE).await {
+            break renewal;
         }
     };
-    assert!(lost.is_empty(), "{lost:?}");
+    assert_eq!(renewal, renewed_7());
     server.command(&["CONFIG", "SET", "maxmemory", "1"]);
     assert!(
         server.try_command(&["SET", "a", "1"]).is_err(),

@@ -23,6 +23,10 @@ use std::time::{Duration, Instant};
 
 use redis::{RedisResult, Value};
 
+#[path = "cluster.rs"]
+mod cluster;
+pub use cluster::Cluster;
+
 /// After so long a server counts as never started, and a condition as never met.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The pause between two looks at a condition.
@@ -35,8 +39,6 @@ const PORT_TRIES: usize = 20;
 pub const MASTER_NAME: &str = "teller";
 /// After so long without an answer a Sentinel set counts its primary as down, in milliseconds.
 const DOWN_AFTER_MS: &str = "1000";
-/// The slots of a Cluster.
-const SLOTS: usize = 16384;
 
 /// Which program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -419,52 +421,4 @@ fn sentinel(kind: Kind, primary: u16) -> Server {
         std::fs::write(&file, text).expect("a writable directory");
         vec![file.to_string_lossy().into_owned(), "--sentinel".to_owned()]
     })
-}
-
-/// A Cluster of three primaries.
-pub struct Cluster {
-    /// Its nodes; each has a third of the slots.
-    pub nodes: Vec<Server>,
-}
-
-impl Cluster {
-    /// Starts three and joins them.
-    pub fn start(kind: Kind) -> Self {
-        let bus = || free_port().to_string();
-        let begin = |_| {
-            let all = ["--cluster-enabled", "yes", "--cluster-port", &bus()];
-            Server::start(kind, &all)
-        };
-        let nodes: Vec<Server> = (0..3).map(begin).collect();
-        for (n, node) in nodes.iter().enumerate() {
-            let (first, last) = (n * SLOTS / 3, (n + 1) * SLOTS / 3 - 1);
-            let (first, last) = (first.to_string(), last.to_string());
-            node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(n + 1).to_string()]);
-            node.command(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
-            let bus = node.text_of_config("cluster-port");
-            let port = node.port.to_string();
-            nodes[0].command(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
-        }
-        let cluster = Self { nodes };
-        eventually("a Cluster of three", || {
-            cluster.nodes.iter().all(|node| {
-                let state = node.text(&["CLUSTER", "INFO"]);
-                state.contains("cluster_state:ok") && state.contains("cluster_known_nodes:3")
-            })
-        });
-        cluster
-    }
-
-    /// Host and port of each node.
-    pub fn addresses(&self) -> Vec<String> {
-        self.nodes.iter().map(Server::address).collect()
-    }
-}
-
-impl Server {
-    fn text_of_config(&self, name: &str) -> String {
-        let pair: Vec<String> =
-            redis::from_redis_value(self.command(&["CONFIG", "GET", name])).expect("a pair");
-        pair.into_iter().nth(1).unwrap_or_default()
-    }
 }

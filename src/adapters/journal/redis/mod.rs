@@ -48,7 +48,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub(super) use tests::owned;
+pub(super) use tests::{owned, owned_cluster};
 
 use std::sync::Arc;
 use std::time::Duration;

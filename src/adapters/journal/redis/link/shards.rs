@@ -377,6 +377,7 @@ async fn follow(
 
 fn questions() -> Pipeline {
     let mut questions = redis::pipe();
+    questions.ignore_errors();
     questions.cmd("CLUSTER").arg("INFO");
     questions.cmd("CLUSTER").arg("SLOTS");
     questions
@@ -388,6 +389,10 @@ fn shown(values: &[Value], address: &Address) -> Result<(u64, SlotMap), String> 
     let [info, slots] = values else {
         return Err(unreadable());
     };
+    if let Value::ServerError(error) = info {
+        let details = error.details().unwrap_or_default();
+        return Err(format!("shows no map of slots: {} {details}", error.code()));
+    }
     let info: String = redis::from_redis_value_ref(info).map_err(|_| unreadable())?;
     let epoch = info.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
