@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::transaction::{Attempt, Intent, Key, Mono, Policy, Report, Request, TransactionId};
 
 pub use self::cluster_view::{ClusterSnapshot, ClusterView, NodeView};
-pub use self::council::{Assembly, Council, Lease, NodeCard};
+pub use self::council::{Assembly, Council, Lease, NodeCard, Renewal};
 pub use self::journal::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
     JournalHealth, Kept, ListQuery, OpenPage, Page, Summary,

@@ -3,22 +3,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use redis::{ConnectionAddr, IntoConnectionInfo};
+use redis::aio::MultiplexedConnection;
+use redis::{ConnectionAddr, IntoConnectionInfo, RedisResult};
 use tokio::sync::watch;
 
 use super::OpenJournal;
 use super::nodes::Node;
 use crate::actors::Ground;
-use crate::adapters::council::{Confirmation, Connect, RedisCouncil};
+use crate::adapters::council::{Confirmation, Connect, RedisCouncil, Ways};
 use crate::adapters::journal::embedded::{self, EmbeddedJournal};
 use crate::adapters::journal::redis::{
     Address, Archive, Link, Options, Password, Place, RedisJournal, Retention, Tls,
 };
 use crate::clock::Clock;
 use crate::config::{ArchivePlace, ClusterConfig, Config, RedisConfig, StorePlace};
-use crate::ports::{Council, Shared};
+use crate::ports::{Council, JournalError, Promise, Shared};
 
 /// An answer of the store to the council may take this part of a lease: half the time between two
 /// renewals.
@@ -99,20 +101,47 @@ impl Foundation {
     }
 }
 
-/// The council over the same store, on a connection of its own.
+/// The council over the same store, on connections of its own.
 fn council(link: &Arc<Link>, options: &Options, cluster: &ClusterConfig) -> Arc<dyn Council> {
-    let link = Arc::clone(link);
     let answer_max = cluster.lease / COUNCIL_ANSWERS_IN;
-    let connect: Connect = Arc::new(move || {
-        let link = Arc::clone(&link);
-        Box::pin(async move { link.connect_for(answer_max).await })
-    });
+    let ways = LinkWays {
+        link: Arc::clone(link),
+        answer_max,
+    };
     let confirmation = Confirmation {
         replicas: options.replicas,
         within: options.confirm_within.min(answer_max / 2),
         on_disk: false,
     };
+    if link.is_cluster() {
+        // One that is silent must not keep the others' answers from the keeper.
+        let patience = answer_max * 2 / 3;
+        let council = RedisCouncil::spread(Arc::new(ways), &options.prefix, confirmation, patience);
+        return Arc::new(council);
+    }
+    let connect: Connect = Arc::new(move || ways.connect(""));
     Arc::new(RedisCouncil::new(connect, &options.prefix, confirmation))
+}
+
+/// The journal's connections, as the council's ways.
+struct LinkWays {
+    link: Arc<Link>,
+    answer_max: Duration,
+}
+
+impl Ways for LinkWays {
+    fn way(&self, key: &str) -> Result<String, JournalError> {
+        self.link.whereabouts(key)
+    }
+
+    fn connect(&self, way: &str) -> Promise<RedisResult<MultiplexedConnection>> {
+        let (link, way, answer_max) = (Arc::clone(&self.link), way.to_owned(), self.answer_max);
+        Box::pin(async move { link.connect_for(&way, answer_max).await })
+    }
+
+    fn look_again(&self) {
+        self.link.look_again();
+    }
 }
 
 /// What the journal needs to know of what an operator said.
@@ -132,7 +161,18 @@ fn options(config: &RedisConfig) -> anyhow::Result<Options> {
             let master = master.clone();
             (Place::Sentinels { sentinels, master }, *tls)
         }
-        StorePlace::Cluster(_) => bail!("[redis] cluster is not served yet; use url or sentinels"),
+        StorePlace::Cluster(urls) => {
+            let seeds: Vec<(Address, bool)> = urls
+                .iter()
+                .map(|url| address(url))
+                .collect::<anyhow::Result<_>>()?;
+            let tls = seeds.iter().any(|(_, tls)| *tls);
+            if !seeds.iter().all(|(_, its)| *its == tls) {
+                bail!("[redis] cluster: all of them are redis://, or all are rediss:// (TLS)");
+            }
+            let seeds = seeds.into_iter().map(|(address, _)| address).collect();
+            (Place::Cluster { seeds }, tls)
+        }
     };
     let read = |path: &PathBuf| {
         std::fs::read(path).with_context(|| format!("[redis] {} can't be read", path.display()))

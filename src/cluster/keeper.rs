@@ -62,7 +62,7 @@ pub struct Parts {
 pub struct Keeper {
     pub(super) card: NodeCard,
     pub(super) council: Arc<dyn Council>,
-    tenants: Arc<dyn Tenants>,
+    pub(super) tenants: Arc<dyn Tenants>,
     pub(super) table: Table,
     pub(super) lease: Duration,
     pub(super) time: StoreTime,
@@ -71,7 +71,7 @@ pub struct Keeper {
     primary: Option<String>,
     pub(super) primary_changes: u64,
     pub(super) heard_at: Option<Boottime>,
-    renewed_at: Option<Boottime>,
+    pub(super) renewed_at: Option<Boottime>,
     /// Until when the silent don't count as dead, and how long they may have been silent.
     lenient: Option<(Boottime, Duration)>,
     awaited: usize,
@@ -208,6 +208,9 @@ impl Keeper {
             self.time.learn(assembly.now, asked_ms, took);
             self.heard(&assembly, asked, answered).await;
             self.assembly = Some(assembly);
+        } else if self.council.is_spread() {
+            // What all share can't be read; leases that live elsewhere are renewed all the same.
+            self.renew().await;
         }
         match (&before, &self.trouble) {
             (before, Some(now)) if before.as_ref() != Some(now) => {
@@ -268,56 +271,6 @@ impl Keeper {
         self.table.end(held.iter().copied());
         self.shares.revoke();
         self.lose(&held);
-    }
-
-    pub(super) async fn renew(&mut self) {
-        let now = Boottime::now();
-        let held = self.table.held();
-        // Half a tick early rather than half a tick late.
-        let every = self.lease / 3 - self.lease / 24;
-        let fresh = self.renewed_at.is_some_and(|at| now.since(at) < every);
-        if held.is_empty() || fresh {
-            return;
-        }
-        let call = self.council.renew(&held, self.lease);
-        let Some(lost) = self.ask(call).await else {
-            return;
-        };
-        self.renewed_at = Some(now);
-        let kept = held
-            .iter()
-            .filter(|(partition, _)| !lost.contains(partition));
-        let kept: Vec<_> = kept.copied().collect();
-        self.table.extend(&kept, now + self.lease / 2);
-        let ended = self.table.not_renewed(&lost);
-        if !ended.is_empty() {
-            warn!(
-                partitions = ended.len(),
-                "leases were not renewed: others have claimed them"
-            );
-            self.lose(&ended);
-        }
-    }
-
-    async fn claim(&mut self, partitions: &[u32]) {
-        if partitions.is_empty() {
-            return;
-        }
-        let sent = Boottime::now();
-        let call = self.council.claim(&self.card, partitions, self.lease);
-        let Some(claimed) = self.ask(call).await else {
-            return;
-        };
-        if claimed.is_empty() {
-            return;
-        }
-        // What was lost before is lost before it is gained again.
-        self.mind_refusals();
-        self.claimed += u64::try_from(claimed.len()).unwrap_or(u64::MAX);
-        self.table.grant(&claimed, sent + self.lease / 2);
-        let gained: Vec<u32> = claimed.iter().map(|(partition, _)| *partition).collect();
-        info!(partitions = gained.len(), "partitions claimed");
-        self.tenants.gained(&gained);
     }
 
     /// Starts what may go of these partitions, which should be another's.

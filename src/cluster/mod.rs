@@ -19,6 +19,7 @@
 mod boottime;
 mod departures;
 mod keeper;
+mod leasing;
 mod leaving;
 mod plan;
 mod rendezvous;

@@ -9,8 +9,13 @@ use crate::transaction::Timestamp;
 
 /// The store's side of membership and ownership. Every expiry is judged by the store's own clock.
 pub trait Council: Send + Sync {
-    /// Says that this node lives, and reads who else does and who owns what.
+    /// Says that this node lives, and reads who else does and who owns what. Where leases live on
+    /// several servers, those of one that does not answer are left out.
     fn announce(&self, card: &NodeCard) -> Promise<Result<Assembly, JournalError>>;
+
+    /// Whether leases live on several servers, so that some can be renewed while it can't be read who
+    /// else lives.
+    fn is_spread(&self) -> bool;
 
     /// Takes this node's card away.
     fn leave(&self, node: &str) -> Promise<Result<(), JournalError>>;
@@ -25,12 +30,13 @@ pub trait Council: Send + Sync {
         lease: Duration,
     ) -> Promise<Result<Vec<(u32, Tenure)>, JournalError>>;
 
-    /// Renews leases, with the same confirmation as claims. Those come back that are not ours any more.
+    /// Renews leases, with the same confirmation as claims. Those of a server that does not answer are
+    /// neither renewed nor lost.
     fn renew(
         &self,
         held: &[(u32, Tenure)],
         lease: Duration,
-    ) -> Promise<Result<Vec<u32>, JournalError>>;
+    ) -> Promise<Result<Renewal, JournalError>>;
 
     /// Gives leases up, so that others may claim them at once. Those that aren't ours stay as they are.
     fn give_up(&self, held: &[(u32, Tenure)]) -> Promise<Result<(), JournalError>>;
@@ -44,6 +50,15 @@ pub trait Council: Send + Sync {
         wanted: f64,
         lease: Duration,
     ) -> Promise<Result<f64, JournalError>>;
+}
+
+/// What became of leases that were to be renewed.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Renewal {
+    /// Confirmed.
+    pub renewed: Vec<u32>,
+    /// Not ours any more.
+    pub lost: Vec<u32>,
 }
 
 /// How a node shows itself to the others.

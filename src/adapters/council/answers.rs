@@ -18,6 +18,12 @@ pub(super) enum Complaint {
     /// It refused, or didn't answer.
     #[error("the store of the cluster can't be used: {0}")]
     Store(#[from] RedisError),
+    /// One of several servers is not waited for.
+    #[error("the primary at {0} does not answer in time")]
+    Silent(String),
+    /// Nobody knows which of several servers has it.
+    #[error("{0}")]
+    Nowhere(String),
     /// Too few replicas have it.
     #[error(
         "{got} of {wanted} replicas have confirmed a lease, which therefore doesn't count; check the replicas \
@@ -58,6 +64,13 @@ pub(super) fn number(value: &Value) -> Result<i64, Complaint> {
 
 fn text(value: &Value) -> Result<String, Complaint> {
     redis::from_redis_value_ref(value).map_err(|_| Complaint::unreadable("a text", value))
+}
+
+/// A server's time in milliseconds.
+pub(super) fn time(value: &Value) -> Result<i64, Complaint> {
+    let time: Result<(i64, i64), _> = redis::from_redis_value_ref(value);
+    let (seconds, micros) = time.map_err(|_| Complaint::unreadable("a time", value))?;
+    Ok(seconds * 1000 + micros / 1000)
 }
 
 /// Whether a partition was claimed, and its epoch.

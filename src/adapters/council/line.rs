@@ -1,7 +1,7 @@
 //! The council's own connection, and the function library that it needs in the server.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -45,6 +45,8 @@ pub(super) struct Line {
     /// The number of the last one on which something went wrong.
     broken: AtomicU64,
     library: String,
+    /// It did not answer the last announcement: until it does, nothing else waits for it.
+    silent: AtomicBool,
 }
 
 /// Breaks the connection unless what was asked on it was answered: whoever gives up waiting drops the
@@ -63,24 +65,39 @@ impl Drop for Asked<'_> {
     }
 }
 
+/// The name of the library.
+fn library() -> String {
+    let hash = Sha256::digest(SOURCE);
+    let hash: String = hash[..HASH_BYTES]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("teller_council_{hash}")
+}
+
+/// The name of a function of the library.
+pub(super) fn function(name: &str) -> String {
+    format!("{}_{name}", library())
+}
+
 impl Line {
     pub(super) fn new(connect: Connect) -> Self {
-        let hash = Sha256::digest(SOURCE);
-        let hash: String = hash[..HASH_BYTES]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Self {
             connect,
             present: Mutex::new((0, None)),
             broken: AtomicU64::new(0),
-            library: format!("teller_council_{hash}"),
+            library: library(),
+            silent: AtomicBool::new(false),
         }
     }
 
-    /// The name of a function of the library.
-    pub(super) fn function(&self, name: &str) -> String {
-        format!("{}_{name}", self.library)
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has answered an announcement. Says whether that is news.
+    pub(super) fn heard(&self, heard: bool) -> bool {
+        self.silent.swap(!heard, Ordering::Relaxed) == heard
     }
 
     /// Sends a pipeline, and returns the answers to all its commands. A server without the library is
@@ -143,6 +160,17 @@ fn is_without_library(answer: &Value) -> bool {
 }
 
 fn refuse_errors(answers: Vec<Value>) -> Result<Vec<Value>, Complaint> {
-    let fine = |answer: Value| answer.extract_error().map_err(Complaint::from);
+    let fine = |answer: Value| {
+        if is_elsewhere(&answer) {
+            return Ok(answer);
+        }
+        answer.extract_error().map_err(Complaint::from)
+    };
     answers.into_iter().map(fine).collect()
+}
+
+/// Whether another node of the Cluster has the key's slot, or is about to.
+pub(super) fn is_elsewhere(answer: &Value) -> bool {
+    const CODES: [&str; 3] = ["MOVED", "ASK", "TRYAGAIN"];
+    matches!(answer, Value::ServerError(error) if CODES.contains(&error.code()))
 }

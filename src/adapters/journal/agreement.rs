@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::embedded::{EmbeddedJournal, Options};
 use super::memory::MemoryJournal;
-use super::redis::owned;
+use super::redis::{owned, owned_cluster};
 use super::samples::{Life, kept, wall};
-use super::servers::{Kind, Server};
+use super::servers::{Cluster, Kind, Server};
 use super::{MAX_KEPT_FOR, MAX_KEPT_PER_PROVIDER, MAX_NOTE_BYTES, MAX_NOTES, MAX_REFERENCE_BYTES};
 use crate::ports::{AppendError, InboxQuery, Journal, Kept, ListQuery};
 
@@ -16,6 +16,7 @@ enum Alive {
     Memory,
     Directory(#[expect(dead_code, reason = "held until the test is over")] tempfile::TempDir),
     Server(#[expect(dead_code, reason = "held until the test is over")] Server),
+    Cluster(#[expect(dead_code, reason = "held until the test is over")] Cluster),
 }
 
 /// One of each, with what it says when a test fails, and what it lives in.
@@ -31,6 +32,9 @@ async fn journals() -> Vec<(&'static str, Box<dyn Journal>, Alive)> {
         let over_it = Box::new(owned(&server).await);
         journals.push((name, over_it, Alive::Server(server)));
     }
+    let cluster = Cluster::start(Kind::Redis);
+    let over_it = Box::new(owned_cluster(&cluster).await);
+    journals.push(("cluster", over_it, Alive::Cluster(cluster)));
     journals
 }
 

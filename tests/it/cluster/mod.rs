@@ -16,5 +16,6 @@ mod faults;
 mod intake;
 mod ownership;
 mod retention;
+mod shards;
 mod stage;
 mod storm;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use teller::adapters::council::Confirmation;
-use teller::ports::{Council, Lease, Tenure};
+use teller::ports::{Council, Lease, Renewal, Tenure};
 use teller::transaction::PARTITIONS;
 use tokio::time::{Instant, sleep};
 
@@ -13,6 +13,20 @@ use crate::support::eventually;
 use crate::support::redis::{Kind, Server};
 
 const KEY: &str = "teller:{p7}:lease";
+
+fn renewed_7() -> Renewal {
+    Renewal {
+        renewed: vec![7],
+        lost: vec![],
+    }
+}
+
+fn lost_7() -> Renewal {
+    Renewal {
+        renewed: vec![],
+        lost: vec![7],
+    }
+}
 
 /// The lease of partition 7 as somebody else reads it.
 async fn lease_of_7(council: &impl Council) -> Option<Lease> {
@@ -80,7 +94,11 @@ async fn a_lease_is_over_when_the_server_says_so_and_each_claim_has_a_higher_epo
     assert!(took < LEASE + Duration::from_secs(1), "{took:?}");
     assert_eq!(second.epoch, first.epoch + 1);
     let lost = council.renew(&[(7, first), (7, second)], LEASE).await;
-    assert_eq!(lost, Ok(vec![7]), "the first claim's renewal alone");
+    let both = Renewal {
+        renewed: vec![7],
+        lost: vec![7],
+    };
+    assert_eq!(lost, Ok(both), "the first claim's renewal alone");
     assert_eq!(
         lease_of_7(&*council).await.map(|lease| lease.tenure),
         Some(second)
@@ -104,7 +122,7 @@ async fn what_is_given_up_is_free_at_once_and_stays_so_for_its_old_owner() {
         "that was not its tenure"
     );
     council.give_up(&[(7, first)]).await.expect("answered");
-    assert_eq!(council.renew(&[(7, first)], LEASE).await, Ok(vec![7]));
+    assert_eq!(council.renew(&[(7, first)], LEASE).await, Ok(lost_7()));
     let lease = lease_of_7(&*council).await.expect("it is kept");
     assert_eq!((lease.node, lease.left), (None, Duration::ZERO));
     let second = claim_7(&*council, "b", LEASE).await.expect("it is free");
@@ -118,7 +136,7 @@ async fn a_node_may_claim_anew_what_it_has_claimed_itself() {
     let first = council.claim(&me, &[7], LEASE).await.expect("answered")[0].1;
     let second = council.claim(&me, &[7], LEASE).await.expect("answered")[0].1;
     assert_eq!(second.epoch, first.epoch + 1);
-    assert_eq!(council.renew(&[(7, first)], LEASE).await, Ok(vec![7]));
+    assert_eq!(council.renew(&[(7, first)], LEASE).await, Ok(lost_7()));
 }
 
 #[tokio::test]
@@ -139,8 +157,8 @@ async fn a_claim_that_a_promoted_replica_forgot_is_refused_there() {
         forgotten.epoch, present.epoch,
         "the epoch alone would let both pass"
     );
-    assert_eq!(new.renew(&[(7, forgotten)], LEASE).await, Ok(vec![7]));
-    assert_eq!(new.renew(&[(7, present)], LEASE).await, Ok(vec![]));
+    assert_eq!(new.renew(&[(7, forgotten)], LEASE).await, Ok(lost_7()));
+    assert_eq!(new.renew(&[(7, present)], LEASE).await, Ok(renewed_7()));
 }
 
 #[tokio::test]
@@ -167,11 +185,11 @@ async fn a_claim_and_a_renewal_count_only_once_the_replicas_have_them() {
         .await;
         assert_eq!(claimed.len(), 1);
         assert!(claimed[0].1.epoch > 1, "the unconfirmed one was one, too");
-        let lost = eventually("a confirmed renewal", || async {
+        let renewal = eventually("a confirmed renewal", || async {
             council.renew(&claimed, LEASE).await.ok()
         })
         .await;
-        assert!(lost.is_empty(), "{lost:?}");
+        assert_eq!(renewal, renewed_7());
         replica.pause();
         let refused = council
             .renew(&claimed, LEASE)
@@ -281,20 +299,20 @@ async fn flushed_functions_a_lost_connection_and_a_lack_of_memory_are_survived()
     let council = council(&server);
     let tenure = claim_7(&*council, "a", LEASE).await.expect("it was free");
     server.command(&["FUNCTION", "FLUSH"]);
-    assert_eq!(council.renew(&[(7, tenure)], LEASE).await, Ok(vec![]));
+    assert_eq!(council.renew(&[(7, tenure)], LEASE).await, Ok(renewed_7()));
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
-    let lost = loop {
-        if let Ok(lost) = council.renew(&[(7, tenure)], LEASE).await {
-            break lost;
+    let renewal = loop {
+        if let Ok(renewal) = council.renew(&[(7, tenure)], LEASE).await {
+            break renewal;
         }
     };
-    assert!(lost.is_empty(), "{lost:?}");
+    assert_eq!(renewal, renewed_7());
     server.command(&["CONFIG", "SET", "maxmemory", "1"]);
     assert!(
         server.try_command(&["SET", "a", "1"]).is_err(),
         "it has no memory left"
     );
-    assert_eq!(council.renew(&[(7, tenure)], LEASE).await, Ok(vec![]));
+    assert_eq!(council.renew(&[(7, tenure)], LEASE).await, Ok(renewed_7()));
 }
 
 #[tokio::test]

@@ -23,11 +23,16 @@ use std::time::{Duration, Instant};
 
 use redis::{RedisResult, Value};
 
+#[path = "cluster.rs"]
+mod cluster;
 #[path = "redis_sets.rs"]
 mod sets;
 
 #[allow(unused_imports, reason = "each crate uses a part of it")]
-pub use sets::{Cluster, MASTER_NAME, SentinelSet};
+pub use {
+    cluster::Cluster,
+    sets::{MASTER_NAME, SentinelSet},
+};
 
 /// After so long a server counts as never started, and a condition as never met.
 const DEADLINE: Duration = Duration::from_secs(30);

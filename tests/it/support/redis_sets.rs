@@ -1,14 +1,11 @@
-//! Several servers together: a Sentinel set, a Cluster.
+//! Several servers together: a Sentinel set.
 
-use super::{Kind, Server, eventually, free_port, info};
+use super::{Kind, Server, eventually, info};
 
 /// What a Sentinel set calls its primary.
 pub const MASTER_NAME: &str = "teller";
 /// After so long without an answer a Sentinel set counts its primary as down, in milliseconds.
 const DOWN_AFTER_MS: &str = "1000";
-/// The slots of a Cluster.
-const SLOTS: usize = 16384;
-
 /// A primary with a replica, watched by three Sentinels that replace it after a second of silence.
 pub struct SentinelSet {
     /// The primary first, as it was at the start.
@@ -76,51 +73,4 @@ fn sentinel(kind: Kind, primary: u16) -> Server {
         std::fs::write(&file, text).expect("a writable directory");
         vec![file.to_string_lossy().into_owned(), "--sentinel".to_owned()]
     })
-}
-
-/// A Cluster of three primaries.
-pub struct Cluster {
-    /// Its nodes; each has a third of the slots.
-    pub nodes: Vec<Server>,
-}
-
-impl Cluster {
-    /// Starts three and joins them.
-    pub fn start(kind: Kind) -> Self {
-        let bus = || free_port().to_string();
-        let begin = |_| {
-            let all = ["--cluster-enabled", "yes", "--cluster-port", &bus()];
-            Server::start(kind, &all)
-        };
-        let nodes: Vec<Server> = (0..3).map(begin).collect();
-        for (n, node) in nodes.iter().enumerate() {
-            let (first, last) = (n * SLOTS / 3, (n + 1) * SLOTS / 3 - 1);
-            let (first, last) = (first.to_string(), last.to_string());
-            node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(n + 1).to_string()]);
-            node.command(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
-            let bus = setting(node, "cluster-port");
-            let port = node.port.to_string();
-            nodes[0].command(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
-        }
-        let cluster = Self { nodes };
-        eventually("a Cluster of three", || {
-            cluster.nodes.iter().all(|node| {
-                let state = node.text(&["CLUSTER", "INFO"]);
-                state.contains("cluster_state:ok") && state.contains("cluster_known_nodes:3")
-            })
-        });
-        cluster
-    }
-
-    /// Host and port of each node.
-    pub fn addresses(&self) -> Vec<String> {
-        self.nodes.iter().map(Server::address).collect()
-    }
-}
-
-/// What a server's configuration says.
-fn setting(server: &Server, name: &str) -> String {
-    let answer = server.command(&["CONFIG", "GET", name]);
-    let pair: Vec<String> = redis::from_redis_value(answer).expect("a pair");
-    pair.into_iter().nth(1).unwrap_or_default()
 }

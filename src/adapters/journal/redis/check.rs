@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::answers::read;
-use super::link::Link;
+use super::link::{Link, Trunk};
 use crate::ports::JournalError;
 
 /// The first release with Functions.
@@ -40,11 +40,18 @@ pub(super) enum Finding {
     Unreachable(String),
 }
 
-/// Looks at the server that answers as the primary.
+/// Looks at every server that answers as a primary.
 ///
 /// # Errors
-/// What is wrong with it, each with the way out.
+/// What is wrong with one, each with the way out.
 pub(super) async fn check(link: &Link) -> Result<(), Finding> {
+    for trunk in link.trunks() {
+        check_one(&trunk, link.is_cluster()).await?;
+    }
+    Ok(())
+}
+
+async fn check_one(link: &Trunk, of_cluster: bool) -> Result<(), Finding> {
     let unreachable = |JournalError(why)| Finding::Unreachable(why);
     let mut ask = redis::cmd("INFO");
     ask.arg("server");
@@ -61,19 +68,30 @@ pub(super) async fn check(link: &Link) -> Result<(), Finding> {
             "the server is Redis {version}, and teller needs Functions: Redis {OLDEST} or later, or Valkey"
         )));
     }
-    if field("redis_mode").as_deref() == Some("cluster") {
-        return Err(Finding::Unusable(
-            "the server is a node of a Cluster, which this release can't use; name a server that \
-             stands alone, or Sentinels"
-                .to_owned(),
-        ));
+    match (
+        field("redis_mode").as_deref() == Some("cluster"),
+        of_cluster,
+    ) {
+        (true, false) => {
+            return Err(Finding::Unusable(
+                "the server is a node of a Cluster: name it, and some others of its nodes, in \
+                 [redis] cluster = [\"redis://…\"] instead"
+                    .to_owned(),
+            ));
+        }
+        (false, true) => {
+            return Err(Finding::Unusable(
+                "the server is no node of a Cluster: name it as [redis] url instead".to_owned(),
+            ));
+        }
+        (true, true) | (false, false) => {}
     }
     functions(link).await?;
     settings(link).await
 }
 
 /// Whether teller may call Functions and load its own.
-async fn functions(link: &Link) -> Result<(), Finding> {
+async fn functions(link: &Trunk) -> Result<(), Finding> {
     let mut ask = redis::cmd("FUNCTION");
     ask.arg("LIST").arg("LIBRARYNAME").arg("teller_journal*");
     match link.ask(ask).await {
@@ -86,7 +104,7 @@ async fn functions(link: &Link) -> Result<(), Finding> {
 }
 
 /// Whether its configuration keeps what it acknowledges.
-async fn settings(link: &Link) -> Result<(), Finding> {
+async fn settings(link: &Trunk) -> Result<(), Finding> {
     let mut ask = redis::cmd("CONFIG");
     ask.arg("GET")
         .arg(DEMANDS.map(|(name, _, _)| name).as_slice());

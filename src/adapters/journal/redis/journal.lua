@@ -2,7 +2,8 @@
 -- The journal's steps. Each is one Function: what it checks and what it writes happen together.
 --
 -- KEYS[1] says on which node of a Cluster it runs; every other key begins with the same `base`
--- ("teller:{p17}:"), whose hash tag they share. Whatever a caller is told has to be confirmed by
+-- ("teller:{p17}:"), whose hash tag they share. KEYS[2] never exists, so that nothing runs while the slot
+-- is on its way to another node. Whatever a caller is told has to be confirmed by
 -- replicas, also that something is there already: a Function that writes nothing else writes `nudge`,
 -- so that the WAIT which follows on the connection covers all that was written before.
 

@@ -28,6 +28,20 @@ impl Keys {
         format!("{}:{{p{partition}}}:", self.prefix)
     }
 
+    /// What names begin with: one of each hash tag that there is.
+    pub(super) fn tags(&self) -> impl Iterator<Item = String> + use<'_> {
+        let slices = (0..PARTITIONS).map(|slice| self.slice(slice));
+        let partitions = (0..PARTITIONS).map(|partition| self.partition(partition));
+        [self.meta(), self.inbox()]
+            .into_iter()
+            .chain(partitions)
+            .chain(slices)
+    }
+
+    fn slice(&self, slice: u32) -> String {
+        format!("{}:{{r{slice}}}:", self.prefix)
+    }
+
     /// The channel on which owners are called.
     pub(super) fn bell(&self) -> String {
         format!("{}:bell", self.prefix)
@@ -61,7 +75,7 @@ impl Keys {
         // The first two bytes decide; which hash it is can't change any more.
         let hash = Sha256::digest(name.as_bytes());
         let slice = u32::from(u16::from_be_bytes([hash[0], hash[1]])) % PARTITIONS;
-        (format!("{}:{{r{slice}}}:", self.prefix), name)
+        (self.slice(slice), name)
     }
 }
 

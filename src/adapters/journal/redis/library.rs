@@ -45,10 +45,17 @@ impl Library {
     }
 
     /// A call of a Function with one key, to which the others that it touches are bound by its tag.
+    ///
+    /// A second key is named that never exists. While a slot is on its way from one node of a Cluster
+    /// to another, some of its keys are here and some are there, and no Function may run: it would
+    /// stop half-way, or begin anew what exists elsewhere. A node refuses every call that names a key
+    /// which it hasn't got then.
     #[must_use]
     pub fn call(&self, name: &str, key: &str) -> Cmd {
         let mut call = redis::cmd("FCALL");
-        call.arg(self.function(name)).arg(1).arg(key);
+        let tag = key.find("}:").map_or("", |end| &key[..end + 2]);
+        call.arg(self.function(name)).arg(2).arg(key);
+        call.arg(format!("{tag}gap"));
         call
     }
 

@@ -52,7 +52,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-pub(super) use tests::owned;
+pub(super) use tests::{owned, owned_cluster};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +71,7 @@ use self::check::Finding;
 use self::known::Known;
 use self::retention::Cursors;
 use crate::clock::Clock;
-use crate::ports::{JournalError, JournalHealth};
+use crate::ports::JournalError;
 
 /// The pause between two looks while it waits.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -140,7 +140,7 @@ impl RedisJournal {
         }
         // A server that is there and takes no writes now, because it is full, is waited for no longer:
         // the journal says so, and serves when it does.
-        while link.health() != JournalHealth::Serving && Instant::now() < end {
+        while !link.is_whole() && Instant::now() < end {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         Ok(Self {

@@ -87,6 +87,11 @@ pub enum Place {
         /// What they call the primary.
         master: String,
     },
+    /// Wherever a Cluster has a partition's slot: a primary each.
+    Cluster {
+        /// Some of its nodes, which know the others.
+        seeds: Vec<Address>,
+    },
 }
 
 /// Host and port.

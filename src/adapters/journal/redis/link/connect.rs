@@ -99,7 +99,7 @@ impl Connector {
     }
 
     /// Opens a connection and proves who teller is.
-    async fn open(&self, address: &Address) -> Result<MultiplexedConnection, String> {
+    pub(super) async fn open(&self, address: &Address) -> Result<MultiplexedConnection, String> {
         let client = self.client(address)?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_WITHIN))
@@ -169,6 +169,7 @@ impl Connector {
         let (sentinels, master) = match &self.options.place {
             Place::Server(address) => return Ok(address.clone()),
             Place::Sentinels { sentinels, master } => (sentinels, master),
+            Place::Cluster { .. } => return Err("a Cluster has several primaries".to_owned()),
         };
         let mut why = "no Sentinel is configured".to_owned();
         for sentinel in sentinels {
@@ -183,7 +184,7 @@ impl Connector {
     /// Asks the Sentinels now and then, for as long as it lives: a primary that was replaced while it
     /// can still be reached would go on answering.
     pub(super) async fn watch(&self) {
-        if matches!(self.options.place, Place::Server(_)) {
+        if !matches!(self.options.place, Place::Sentinels { .. }) {
             return;
         }
         let mut last = None;

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
+use super::Link;
+use super::connect::Connector;
 use super::trouble::of_connection;
-use super::{Connector, Keys, Link};
+use crate::adapters::journal::redis::keys::Keys;
 
 /// The pause before connecting again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -16,9 +18,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 impl Link {
     /// Calls `ring` with each partition for which something has come, until the future is dropped.
     pub async fn listen(&self, ring: impl Fn(u32)) {
-        let (connector, keys) = (Arc::clone(&self.connector), self.keys.clone());
-        loop {
-            if let Err(why) = hear(&connector, &keys, &ring).await {
+        for turn in 0_usize.. {
+            // What is published anywhere in a Cluster is heard everywhere in it.
+            let trunks = self.trunks();
+            let trunk = trunks.get(turn % trunks.len().max(1)).map(Arc::clone);
+            drop(trunks);
+            if let Some(trunk) = trunk
+                && let Err(why) = hear(trunk.connector(), &self.keys, &ring).await
+            {
                 tracing::debug!(%why, "the store's calls are not heard now");
             }
             tokio::time::sleep(PAUSE).await;

@@ -12,94 +12,75 @@
 //! - Every connection looks which server answers. A change is counted, and makes all others look too.
 //! - A writer remembers what was confirmed lately. Where another server answers than before, it writes
 //!   that again before anything else: a replica that was promoted may have lost it.
+//! - All of that is a [`trunk`], for one primary. A Cluster has several: [`shards`] sends each command
+//!   to the one that has its slot.
 
+mod chart;
 mod confirm;
 mod connect;
 mod listen;
 mod primary;
 mod reader;
 mod recent;
+mod shards;
+mod slots;
 mod standing;
+mod ties;
 mod trouble;
+mod trunk;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
-use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::sync::Notify;
 
 pub use self::primary::Seen;
 pub use self::trouble::Trouble;
+pub(super) use self::trunk::Trunk;
 
-use self::connect::Connector;
-use self::primary::Primary;
-use self::reader::Reader;
-use self::standing::Standing;
-use self::writer::{Job, Writer};
+use self::shards::Shards;
+use self::ties::Ties;
+use self::trouble::Refusal;
 use super::keys::Keys;
 use super::library::Library;
-use super::options::Options;
-use crate::ports::{JournalError, JournalHealth};
+use super::options::{Options, Place};
+use crate::ports::{JournalError, JournalHealth, Promise};
 
-/// Writes that wait for one connection, at most: some thirty full groups, a fraction of a second.
-const WAITING_JOBS: usize = 16 * 1024;
-/// Bytes of writes that wait, at most, over all connections, so that large payloads don't fill memory.
-const WAITING_BYTES: usize = 64 << 20;
-
-/// The connections. Dropping the last handle lets the writers finish what they have, and ends them.
+/// The connections to the store, wherever and however many its primaries are.
 pub struct Link {
-    writers: Vec<mpsc::Sender<Job>>,
-    reader: Reader,
-    primary: Arc<Primary>,
-    standing: Arc<Standing>,
-    queued_bytes: Arc<AtomicUsize>,
-    connector: Arc<Connector>,
     keys: Keys,
+    roads: Roads,
+}
+
+enum Roads {
+    One(Arc<Trunk>),
+    Many(Arc<Shards>),
 }
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let seen = self.primary.seen();
-        f.debug_tuple("Link").field(&seen).finish()
+        f.debug_tuple("Link").field(&self.primary()).finish()
     }
 }
 
 impl Link {
-    /// Starts the thread and its writers. They connect by themselves, and go on trying.
+    /// Starts the threads and their writers. They connect by themselves, and go on trying.
     ///
     /// # Errors
     /// When the system has no room for another thread.
     pub(super) fn start(options: Options) -> std::io::Result<Self> {
         let keys = Keys::new(&options.prefix);
-        let connections = options.connections;
-        let primary = Arc::new(Primary::default());
-        let standing = Arc::new(Standing::new(connections));
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let connector = Arc::new(Connector::new(options, Arc::clone(&primary)));
-        let (senders, writers): (Vec<_>, Vec<_>) = (0..connections)
-            .map(|number| {
-                let (sender, jobs) = mpsc::channel(WAITING_JOBS);
-                let (connector, standing) = (Arc::clone(&connector), Arc::clone(&standing));
-                let bytes = Arc::clone(&queued_bytes);
-                let writer = Writer::new(number, jobs, connector, standing, bytes, &keys);
-                (sender, writer)
-            })
-            .unzip();
-        let runtime = start_thread(Arc::clone(&connector), writers)?;
-        Ok(Self {
-            writers: senders,
-            reader: Reader::new(runtime, Arc::clone(&connector)),
-            connector,
-            primary,
-            standing,
-            queued_bytes,
-            keys,
-        })
+        let roads = if matches!(options.place, Place::Cluster { .. }) {
+            Roads::Many(Shards::start(options)?)
+        } else {
+            let probe = keys.meta() + "probe";
+            let ties = Ties::new(options.connections, probe, Arc::new(Notify::new()));
+            Roads::One(Arc::new(Trunk::start(options, Arc::new(ties))?))
+        };
+        Ok(Self { keys, roads })
     }
 
     /// The names in the store.
@@ -111,7 +92,8 @@ impl Link {
     /// Sends commands that write, in their order, and answers what each says once the configured
     /// replicas have confirmed them. They are sent again after a library that they call was missing,
     /// so that doing them twice has to be as good as once. Those with the same `lane` follow on each
-    /// other. The work goes on when the future is dropped.
+    /// other. The work goes on when the future is dropped, as far as the primary of the first command
+    /// does it.
     ///
     /// # Errors
     /// [`Trouble`], which tells whether anything may have been written.
@@ -120,48 +102,26 @@ impl Link {
         lane: u32,
         library: &'static Library,
         commands: Vec<Cmd>,
-    ) -> impl Future<Output = Result<Vec<Value>, Trouble>> + Send + use<> {
-        let (answer, answered) = oneshot::channel();
-        let bytes = commands.iter().map(|one| one.get_packed_command().len());
-        let job = Job {
-            bytes: bytes.sum(),
-            commands,
-            library,
-            answer,
-            is_new: true,
-        };
-        self.submit(lane as usize % self.writers.len(), job);
-        async move {
-            let gone = Trouble::Unconfirmed("the connection's task is gone".to_owned());
-            answered.await.unwrap_or(Err(gone))
+    ) -> Promise<Result<Vec<Value>, Trouble>> {
+        match &self.roads {
+            Roads::One(trunk) => trunk.write(lane, library, commands),
+            Roads::Many(shards) => shards.write(lane, library, commands),
         }
-    }
-
-    fn submit(&self, writer: usize, job: Job) {
-        if let Some(why) = self.standing.why_not(writer) {
-            return job.refuse(&why);
-        }
-        let bytes = job.bytes;
-        let queued = self.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
-        let full = "more wait already than the connection can write";
-        let job = if queued + bytes > WAITING_BYTES {
-            job
-        } else {
-            match self.writers[writer].try_send(job) {
-                Ok(()) => return,
-                Err(error) => error.into_inner(),
-            }
-        };
-        self.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
-        job.refuse(full);
     }
 
     /// Sends commands that only read, and answers what each says.
     ///
     /// # Errors
-    /// Why the primary can't be read.
+    /// Why a primary can't be read.
     pub async fn query(&self, pipeline: Pipeline) -> Result<Vec<Value>, JournalError> {
-        self.reader.query(pipeline).await
+        let values = match &self.roads {
+            Roads::One(trunk) => trunk.query(pipeline).await?,
+            Roads::Many(shards) => shards.query(pipeline).await?,
+        };
+        match values.iter().find_map(elsewhere) {
+            Some(why) => Err(JournalError(why)),
+            None => Ok(values),
+        }
     }
 
     /// Sends one command that only reads.
@@ -175,81 +135,98 @@ impl Link {
         answer.ok_or_else(|| JournalError("the server answered nothing".to_owned()))
     }
 
-    /// Another connection to the primary, for what else nodes agree on through the store; an answer
-    /// on it is waited for no longer than this.
+    /// The connections to each primary.
+    pub(super) fn trunks(&self) -> Vec<Arc<Trunk>> {
+        match &self.roads {
+            Roads::One(trunk) => vec![Arc::clone(trunk)],
+            Roads::Many(shards) => shards.trunks(),
+        }
+    }
+
+    /// Whether the store is a Cluster.
+    #[must_use]
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.roads, Roads::Many(_))
+    }
+
+    /// Which primary a key is at: a name that stays the same for as long as it is the same address.
+    ///
+    /// # Errors
+    /// Why nobody knows.
+    pub fn whereabouts(&self, key: &str) -> Result<String, JournalError> {
+        match &self.roads {
+            Roads::One(_) => Ok(String::new()),
+            Roads::Many(shards) => shards.whereabouts(key),
+        }
+    }
+
+    /// Another connection to the primary of this name, for what else nodes agree on through the store;
+    /// an answer on it is waited for no longer than this.
     ///
     /// # Errors
     /// What is in the way.
     pub async fn connect_for(
         &self,
+        name: &str,
         answer_max: Duration,
     ) -> redis::RedisResult<MultiplexedConnection> {
-        let connected = timeout(answer_max, self.connector.connect()).await;
-        let why = match connected {
-            Ok(Ok(mut connected)) => {
-                connected.connection.set_response_timeout(answer_max);
-                return Ok(connected.connection);
-            }
-            Ok(Err(why)) => why,
-            Err(_) => "the store does not answer in time".to_owned(),
-        };
-        Err((redis::ErrorKind::Io, "no connection", why).into())
+        match &self.roads {
+            Roads::One(trunk) => trunk.connect_for(answer_max).await,
+            Roads::Many(shards) => shards.connect_for(name, answer_max).await,
+        }
     }
 
-    /// Whether writes can be taken.
+    /// The map of slots may be out of date: it is read again.
+    pub fn look_again(&self) {
+        if let Roads::Many(shards) = &self.roads {
+            shards.look_again();
+        }
+    }
+
+    /// Whether writes can be taken: of a Cluster, by any of its primaries.
     #[must_use]
     pub fn health(&self) -> JournalHealth {
-        self.standing.health()
+        match &self.roads {
+            Roads::One(trunk) => trunk.health(),
+            Roads::Many(shards) => shards.health(),
+        }
     }
 
-    /// Which server answered last, and how many before it.
+    /// Whether every primary takes writes.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match &self.roads {
+            Roads::One(trunk) => trunk.health() == JournalHealth::Serving,
+            Roads::Many(shards) => shards.is_whole(),
+        }
+    }
+
+    /// Which servers answered last, and how many before them.
     #[must_use]
     pub fn primary(&self) -> Seen {
-        self.primary.seen()
+        match &self.roads {
+            Roads::One(trunk) => trunk.primary(),
+            Roads::Many(shards) => shards.primary(),
+        }
     }
 
     /// How many servers have answered, counting one again after another.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.primary.generation()
-    }
-
-    /// Changes whenever another server answers than before.
-    #[must_use]
-    pub fn watch_primary(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.primary.watch()
+        match &self.roads {
+            Roads::One(trunk) => trunk.generation(),
+            Roads::Many(shards) => shards.generation(),
+        }
     }
 }
 
-/// Starts the thread that all connections live in. It ends with the last writer.
-fn start_thread(connector: Arc<Connector>, writers: Vec<Writer>) -> std::io::Result<Handle> {
-    let (sender, started) = std::sync::mpsc::sync_channel(1);
-    let run = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(sender.send(Err(error))),
-        };
-        let tasks: Vec<_> = writers
-            .into_iter()
-            .map(|writer| runtime.spawn(writer.run()))
-            .collect();
-        let watch = runtime.spawn(async move { connector.watch().await });
-        // Whoever started the thread waits for this.
-        let _ = sender.send(Ok(runtime.handle().clone()));
-        runtime.block_on(async {
-            for task in tasks {
-                // A task that panicked has been reported; its waiters hear that it is gone.
-                let _ = task.await;
-            }
-        });
-        watch.abort();
+/// What an answer says if it says that another node has the slot.
+fn elsewhere(value: &Value) -> Option<String> {
+    let Value::ServerError(error) = value else {
+        return None;
     };
-    std::thread::Builder::new()
-        .name("journal-link".to_owned())
-        .spawn(run)?;
-    let gone = |_| std::io::Error::other("the thread of the connections ended at once");
-    started.recv().map_err(gone)?
+    match Refusal::of(error) {
+        Refusal::Elsewhere(why) => Some(why),
+        _ => None,
+    }
 }

@@ -62,10 +62,6 @@ impl Primary {
         self.locked().clone()
     }
 
-    pub(super) fn watch(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
-    }
-
     fn locked(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -51,7 +51,7 @@ impl Reader {
                 Ok(Ok(values)) => match complaint(&values) {
                     None => return Ok(values),
                     Some(Refusal::Here(why)) => (why, true),
-                    Some(Refusal::Now(why) | Refusal::Within(why)) => {
+                    Some(Refusal::Now(why) | Refusal::Within(why) | Refusal::Elsewhere(why)) => {
                         return Err(JournalError(why));
                     }
                     Some(Refusal::NoFunction) => {
@@ -125,7 +125,11 @@ impl Reader {
 /// What the server complains of, if it does.
 fn complaint(values: &[Value]) -> Option<Refusal> {
     values.iter().find_map(|value| match value {
-        Value::ServerError(error) => Some(Refusal::of(error)),
+        // Whoever has the map of slots asks another.
+        Value::ServerError(error) => match Refusal::of(error) {
+            Refusal::Elsewhere(_) => None,
+            refusal => Some(refusal),
+        },
         _ => None,
     })
 }

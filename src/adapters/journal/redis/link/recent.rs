@@ -18,10 +18,13 @@ const REMEMBERED_BYTES: usize = 16 << 20;
 #[derive(Default)]
 pub(super) struct Recent {
     writes: VecDeque<Write>,
+    /// What another primary had confirmed, whose slots have come here without its help.
+    arrived: Vec<Write>,
     bytes: usize,
 }
 
-struct Write {
+#[derive(Clone)]
+pub(super) struct Write {
     at: Instant,
     commands: Vec<Cmd>,
     library: &'static Library,
@@ -48,13 +51,42 @@ impl Recent {
     /// What brings back what may have been lost, in its order, with its libraries. Steps are written
     /// only where they continue a history exactly; all else may be said twice.
     pub(super) fn again(&mut self) -> Vec<(Vec<Cmd>, &'static Library)> {
+        self.arrivals();
         self.forget_old(Instant::now());
-        let restoring = |write: &Write| {
-            let commands = write.commands.iter();
-            let commands = commands.map(|one| restoring(one, write.library));
-            (commands.collect(), write.library)
-        };
-        self.writes.iter().map(restoring).collect()
+        self.writes.iter().map(Write::restoring).collect()
+    }
+
+    /// What has arrived from another primary, to be written before anything else: remembered here from
+    /// now on.
+    pub(super) fn arrivals(&mut self) -> Vec<(Vec<Cmd>, &'static Library)> {
+        let arrived = std::mem::take(&mut self.arrived);
+        let restoring = arrived.iter().map(Write::restoring).collect();
+        for write in arrived {
+            self.bytes += write.bytes;
+            self.writes.push_back(write);
+        }
+        restoring
+    }
+
+    /// Takes over what another primary had confirmed.
+    pub(super) fn take_in(&mut self, writes: impl IntoIterator<Item = Write>) {
+        self.arrived.extend(writes);
+    }
+
+    /// What is remembered, a command each, for whoever has these slots now.
+    pub(super) fn handed_on(&mut self, goes: impl Fn(&Cmd) -> bool) -> Vec<Write> {
+        self.forget_old(Instant::now());
+        let all = self.writes.iter().chain(&self.arrived);
+        let each = all.flat_map(|write| {
+            write.commands.iter().map(|command| Write {
+                at: write.at,
+                commands: vec![command.clone()],
+                library: write.library,
+                bytes: command.get_packed_command().len(),
+            })
+        });
+        each.filter(|write| write.commands.iter().all(&goes))
+            .collect()
     }
 
     fn forget_old(&mut self, now: Instant) {
@@ -68,6 +100,14 @@ impl Recent {
         if let Some(write) = self.writes.pop_front() {
             self.bytes -= write.bytes;
         }
+    }
+}
+
+impl Write {
+    fn restoring(&self) -> (Vec<Cmd>, &'static Library) {
+        let commands = self.commands.iter();
+        let commands = commands.map(|one| restoring(one, self.library));
+        (commands.collect(), self.library)
     }
 }
 
@@ -117,6 +157,21 @@ mod tests {
             packed.contains("\r\nteller_append\r\n"),
             "{packed}: only the name"
         );
+    }
+
+    #[test]
+    fn another_primary_takes_over_what_it_gets_the_slots_of_and_remembers_it() {
+        let (mut old, mut new) = (Recent::default(), Recent::default());
+        (0..4).for_each(|n| remember(&mut old, n, 10));
+        let even = |command: &Cmd| {
+            let mut args = command.args_iter();
+            matches!(args.nth(3), Some(Arg::Simple(key)) if key == b"0" || key == b"2")
+        };
+        new.take_in(old.handed_on(even));
+        assert_eq!(new.arrivals().len(), 2);
+        assert!(new.arrivals().is_empty(), "once");
+        assert_eq!(new.again().len(), 2, "and again if it is lost once more");
+        assert_eq!(new.handed_on(|_| true).len(), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,6 +33,9 @@ pub(super) enum Refusal {
     Now(String),
     /// The same, and another server may be the one to ask.
     Here(String),
+    /// The slot is another node's of its Cluster, or on its way to one; nothing was written. What is
+    /// asked of other slots goes on.
+    Elsewhere(String),
     /// Something went wrong within the command.
     Within(String),
 }
@@ -52,12 +55,15 @@ impl Refusal {
             "MISCONF" => Self::Now(format!("it can't write its own files: {said}")),
             "BUSY" => Self::Now("it is busy with a script that does not end".to_owned()),
             "NOPERM" => Self::Now(format!("its ACL forbids teller something: {said}")),
-            "CLUSTERDOWN" | "TRYAGAIN" => Self::Now(format!("its Cluster is not whole: {said}")),
+            "CLUSTERDOWN" => Self::Now(format!("its Cluster is not whole: {said}")),
             "LOADING" => Self::Here("it is still loading its files".to_owned()),
             "READONLY" => Self::Here("it is a replica, which takes no writes".to_owned()),
             "MASTERDOWN" => Self::Here("it is a replica that has lost its primary".to_owned()),
             "NOAUTH" | "WRONGPASS" => Self::Here("it asks for another password".to_owned()),
-            "MOVED" | "ASK" => Self::Here("another node of its Cluster has the slot".to_owned()),
+            "MOVED" => Self::Elsewhere(format!("another node of its Cluster has the slot: {said}")),
+            "ASK" | "TRYAGAIN" => {
+                Self::Elsewhere(format!("the slot is on its way to another node: {said}"))
+            }
             _ if said.contains("Function not found") => Self::NoFunction,
             _ => Self::Within(said.to_owned()),
         }

@@ -10,10 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::connect::{Connected, Connector};
-use super::recent::Recent;
 use super::standing::Standing;
+use super::ties::Ties;
 use super::trouble::{Refusal, Trouble};
-use crate::adapters::journal::redis::keys::Keys;
 use crate::adapters::journal::redis::library::Library;
 
 /// Writes in one group, at most: a few milliseconds of the server's time.
@@ -56,9 +55,7 @@ pub(super) struct Writer {
     connector: Arc<Connector>,
     standing: Arc<Standing>,
     queued_bytes: Arc<AtomicUsize>,
-    /// The key that a probe writes.
-    probe: String,
-    recent: Recent,
+    ties: Arc<Ties>,
     /// Of the server that has all of it; see [`super::primary`].
     generation: u64,
 }
@@ -78,7 +75,7 @@ impl Writer {
         connector: Arc<Connector>,
         standing: Arc<Standing>,
         queued_bytes: Arc<AtomicUsize>,
-        keys: &Keys,
+        ties: Arc<Ties>,
     ) -> Self {
         Self {
             number,
@@ -86,8 +83,7 @@ impl Writer {
             connector,
             standing,
             queued_bytes,
-            probe: keys.meta() + "probe",
-            recent: Recent::default(),
+            ties,
             generation: 0,
         }
     }
@@ -129,7 +125,8 @@ impl Writer {
     /// Writes groups over a connection until it is lost.
     async fn serve(&mut self, mut connected: Connected, pause: &mut Duration) -> Left {
         if connected.generation != self.generation {
-            if let Err(why) = self.restore(&mut connected).await {
+            let again = self.ties.memory(self.number).again();
+            if let Err(why) = self.restore(&mut connected, again).await {
                 return Left::Lost(why);
             }
             self.generation = connected.generation;
@@ -162,6 +159,15 @@ impl Writer {
                 group.into_iter().for_each(|job| job.refuse(why));
                 return Left::Lost(why.to_owned());
             }
+            let arrived = self.ties.memory(self.number).arrivals();
+            if !arrived.is_empty()
+                && let Err(why) = self.restore(&mut connected, arrived).await
+            {
+                // All of it once more, over the next connection.
+                self.generation = 0;
+                group.into_iter().for_each(|job| job.refuse(&why));
+                return Left::Lost(why);
+            }
             if let Err(why) = self.write(&mut connected, group).await {
                 return Left::Lost(why);
             }
@@ -169,8 +175,12 @@ impl Writer {
     }
 
     /// Writes again what another server may have lost.
-    async fn restore(&mut self, connected: &mut Connected) -> Result<(), String> {
-        let mut writes = self.recent.again().into_iter();
+    async fn restore(
+        &mut self,
+        connected: &mut Connected,
+        writes: Vec<(Vec<Cmd>, &'static Library)>,
+    ) -> Result<(), String> {
+        let mut writes = writes.into_iter();
         let (mut repeated, mut restored) = (0, 0);
         loop {
             let mut answers = Vec::new();
@@ -236,7 +246,7 @@ impl Writer {
     async fn look(&self, connected: &mut Connected, write: bool) -> Result<(), String> {
         let mut command = redis::cmd(if write { "SET" } else { "PING" });
         if write {
-            command.arg(&self.probe).arg("");
+            command.arg(self.ties.probe()).arg("");
         }
         let (values, confirmed) = connected
             .send(self.connector.options(), &[&command], write)
@@ -256,6 +266,12 @@ impl Writer {
             Some(Refusal::Here(why)) => {
                 self.connector.doubt();
                 Err(why)
+            }
+            // It answers, and the map of slots will follow.
+            Some(Refusal::Elsewhere(_)) => {
+                self.ties.moved();
+                self.standing.say(self.number, None);
+                Ok(())
             }
             Some(Refusal::NoFunction) => Ok(()),
         }
@@ -334,6 +350,15 @@ impl Writer {
                     lost = Some(why.clone());
                     (why, all)
                 }
+                // It is another primary's to have it.
+                Refusal::Elsewhere(_) if !job.is_new => {
+                    job.settle(Ok(its));
+                    continue;
+                }
+                Refusal::Elsewhere(why) => {
+                    self.ties.moved();
+                    (why, all)
+                }
                 Refusal::Within(why) => (why, false),
             };
             job.settle(Err(if nothing {
@@ -350,7 +375,8 @@ impl Writer {
     /// Answers a job, and remembers what it wrote once that is confirmed.
     fn answer(&mut self, job: Job, result: Result<Vec<Value>, Trouble>) {
         if job.is_new && result.is_ok() {
-            self.recent.remember(job.commands, job.library, job.bytes);
+            let mut memory = self.ties.memory(self.number);
+            memory.remember(job.commands, job.library, job.bytes);
         }
         // Whoever has stopped listening doesn't hear it; it is written all the same.
         drop(job.answer.send(result));

@@ -6,6 +6,7 @@ mod fencing;
 mod keeping;
 mod losing;
 mod retiring;
+mod sharding;
 mod stepping;
 mod weighing;
 
@@ -14,10 +15,11 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::super::samples::{Life, kept, key};
-use super::super::servers::{Kind, Server};
-use super::{Address, JournalHealth, Options, Password, Place, RedisJournal, Tls};
+use super::super::servers::{Cluster, Kind, Server};
+use super::{Address, Options, Password, Place, RedisJournal, Tls};
 use crate::ports::{
-    Append, AppendError, Committed, Journal, Letter, ListQuery, Posted, Shared, Subject, Tenure,
+    Append, AppendError, Committed, Journal, JournalHealth, Letter, ListQuery, Posted, Shared,
+    Subject, Tenure,
 };
 use crate::transaction::Key;
 
@@ -40,9 +42,9 @@ fn at_place(place: Place) -> Options {
     }
 }
 
-/// Gives every partition to whoever acts by [`Tenure::ALONE`].
+/// Gives every partition whose slot a server has to whoever acts by [`Tenure::ALONE`].
 fn own_everything(server: &Server) {
-    let give = "for n = 0, 255 do redis.call('HSET', 'teller:{p' .. n .. '}:lease', \
+    let give = "for n = 0, 255 do redis.pcall('HSET', 'teller:{p' .. n .. '}:lease', \
                 'epoch', '0', 'claim', ARGV[1]) end";
     let nobody = Uuid::nil().to_string();
     server.command(&["EVAL", give, "0", &nobody]);
@@ -52,6 +54,23 @@ fn own_everything(server: &Server) {
 pub(in super::super) async fn owned(server: &Server) -> RedisJournal {
     own_everything(server);
     connected(at(server)).await
+}
+
+/// The same over a Cluster.
+pub(in super::super) async fn owned_cluster(cluster: &Cluster) -> RedisJournal {
+    cluster.nodes.iter().for_each(own_everything);
+    connected(at_place(in_cluster(cluster))).await
+}
+
+fn in_cluster(cluster: &Cluster) -> Place {
+    let address = |node: &Server| Address {
+        host: "127.0.0.1".to_owned(),
+        port: node.port(),
+    };
+    Place::Cluster {
+        // The others are found through it.
+        seeds: vec![address(&cluster.nodes[0])],
+    }
 }
 
 async fn connected(options: Options) -> RedisJournal {
