@@ -40,13 +40,18 @@ pub(super) async fn retire(journal: Arc<RedisJournal>, ownership: impl Ownership
     loop {
         tokio::time::sleep(pause).await;
         pause = RETIRE_EVERY;
+        let mut archived = 0;
         for partition in 0..PARTITIONS {
             let Some(tenure) = ownership.tenure(partition) else {
                 continue;
             };
             match journal.retire(partition, tenure).await {
-                Ok(retired) if retired.more => pause = RETIRE_AGAIN,
-                Ok(_) => {}
+                Ok(retired) => {
+                    archived += retired.moved;
+                    if retired.more {
+                        pause = RETIRE_AGAIN;
+                    }
+                }
                 // It went while this was on its way; whoever has it now goes on.
                 Err(AppendError::Fenced) => {}
                 Err(error) => {
@@ -55,6 +60,9 @@ pub(super) async fn retire(journal: Arc<RedisJournal>, ownership: impl Ownership
                     break;
                 }
             }
+        }
+        if archived > 0 {
+            tracing::info!(archived, "what was finished long ago went to the archive");
         }
     }
 }

@@ -128,8 +128,12 @@ async fn sigterm_drains_what_is_out_is_answered_or_unknown_and_ends_rightly_late
     })
     .await;
     let late = teller.client.pay(&new_id(), json!({})).await;
-    late.expect_problem(503, "unavailable");
-    assert!(late.header("retry-after").is_some());
+    if rig.is_shared() {
+        assert_eq!(late.status, 202, "taken in for whoever owns it next");
+    } else {
+        late.expect_problem(503, "unavailable");
+        assert!(late.header("retry-after").is_some());
+    }
     assert_eq!(teller.client.get("/livez").await.status, 200);
     let ended = teller.wait().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");

@@ -274,7 +274,7 @@ async fn proof_of_what_we_do_not_know_is_kept_once() {
         (inbox(&second).await.len() == 2).then_some(())
     })
     .await;
-    assert_eq!(inbox(&second).await[0], ("reference".to_owned(), body));
+    assert_eq!(inbox(&second).await[1], ("reference".to_owned(), body));
     second
         .client
         .get(&format!("/v1/transactions/{id}"))

@@ -12,6 +12,10 @@ use super::stage::{Plan, Stage};
 use crate::support::eventually;
 use crate::support::redis::{Kind, Server};
 
+/// An actor that nobody asks leaves memory after five seconds. Until then it has its whole history, and
+/// whoever looks more often keeps it.
+const LINGER: Duration = Duration::from_secs(6);
+
 async fn post(stage: &Stage, node: usize, body: &Value) -> (u16, bool, Value) {
     let url = format!("{}/v1/transactions", stage.node_url(node));
     let answer = stage.http().post(url).json(body).send().await;
@@ -76,10 +80,10 @@ async fn an_archived_transaction_still_answers_for_itself() {
             (moved == 1).then_some(())
         })
         .await;
-        // Its actor may have its whole history in memory for a while.
         let id = &id.to_string();
         for node in 0..2 {
             let view = eventually("the actor has left", || async move {
+                tokio::time::sleep(LINGER).await;
                 let view = get(stage, node, id).await?;
                 view.get("archived_at").is_some().then_some(view)
             })

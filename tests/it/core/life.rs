@@ -134,6 +134,23 @@ impl Life {
         self.happen(Event::Recovered)
     }
 
+    /// Its history goes to an archive, and the journal keeps what that leaves, read back from its JSON.
+    /// Says whether it could go.
+    pub(crate) fn archive(&mut self) -> bool {
+        let Some(record) = self.transaction.archived(self.now().wall) else {
+            return false;
+        };
+        let text = serde_json::to_string(&record).expect("records are JSON");
+        let read: Record = serde_json::from_str(&text).expect("own output");
+        assert_eq!(read, record, "it survives a JSON round trip");
+        self.records = vec![read];
+        self.transaction =
+            Transaction::fold(&self.transaction.key, &self.records).expect("a whole history");
+        assert_eq!(invariants::check(&self.transaction), Ok(()));
+        assert_eq!(self.transaction.archived(self.now().wall), Some(record));
+        true
+    }
+
     fn take(&mut self, decision: &Decision) {
         self.records.extend(decision.records.iter().cloned());
         self.transaction = decision.next.clone();

@@ -10,6 +10,8 @@ use tokio::process::{Child, Command};
 
 use super::{Client, DEADLINE, eventually};
 
+/// The partitions that there are.
+const ALL: u64 = 256;
 const TELLER: &str = env!("CARGO_BIN_EXE_teller");
 
 /// A running `teller serve`. Dropping it kills it.
@@ -127,8 +129,8 @@ impl Process {
     async fn wait_until_it_owns_everything(&self) {
         eventually("it owns everything", || async {
             let nodes = self.client.get("/v1/nodes").await;
-            let unowned = (nodes.status == 200).then(|| nodes.json()["unowned"].as_u64());
-            (unowned.flatten().unwrap_or(0) == 0).then_some(())
+            let held = (nodes.status == 200).then(|| nodes.json()["here"]["held"].as_u64());
+            (held.flatten().unwrap_or(ALL) == ALL).then_some(())
         })
         .await;
     }

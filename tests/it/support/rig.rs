@@ -148,7 +148,7 @@ pub(crate) struct Rig {
     app_options: app::Options,
     app: Option<app::Running>,
     /// What the journal lies in, if not in the data directory.
-    _store: Option<Server>,
+    store: Option<Server>,
 }
 
 /// The store that the journal lies in: none for the embedded journal; `TELLER_TEST_JOURNAL` names
@@ -215,8 +215,13 @@ impl Rig {
             mock: Some(mock),
             app_options: setup.app,
             app: Some(app),
-            _store: store,
+            store,
         }
+    }
+
+    /// Whether the journal is one that other nodes may share.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.store.is_some()
     }
 
     pub(crate) fn config_file(&self) -> PathBuf {

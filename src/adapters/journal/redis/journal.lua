@@ -40,11 +40,11 @@ end
 
 local function next_position(base, partition)
   local position = position_now(partition)
-  local last = tonumber(redis.call('GET', base .. 'at') or '0')
+  local last = tonumber(redis.call('SET', base .. 'at', digits(position), 'GET') or '0')
   if position <= last then
     position = last + PARTITIONS
+    redis.call('SET', base .. 'at', digits(position))
   end
-  redis.call('SET', base .. 'at', digits(position))
   return position
 end
 
@@ -95,10 +95,11 @@ local function keep_member(index, wanted, had, position, name)
 end
 
 -- Writes records, snapshot and indexes of a step that follows on what is there.
-local function write_step(list, base, name, partition, args, first)
+local function write_step(list, base, name, partition, expected, args, first)
   local status, open, review = args[first], args[first + 1] == '1', args[first + 2] == '1'
   local due_in, summary = args[first + 3], args[first + 4]
-  local had = redis.call('HGET', base .. 's', name)
+  -- What has no records has no snapshot.
+  local had = expected > 0 and redis.call('HGET', base .. 's', name)
   local position, had_status, had_open, had_review
   if had then
     position, had_status, had_open, had_review = head(had)
@@ -155,7 +156,7 @@ local function append(keys, args)
     nudge(base)
     return 'exists'
   end
-  local position = write_step(keys[1], base, name, partition, args, 7)
+  local position = write_step(keys[1], base, name, partition, expected, args, 7)
   if not owned then
     redis.call('ZADD', base .. 'new', digits(position), name)
     ring(base, partition)
@@ -175,7 +176,7 @@ local function restore(keys, args)
     nudge(base)
     return 'there'
   end
-  local position = write_step(keys[1], base, name, partition, args, 7)
+  local position = write_step(keys[1], base, name, partition, expected, args, 7)
   if expected > 0 then
     redis.call('ZREM', base .. 'new', name)
   elseif args[5] == '' then

@@ -222,6 +222,6 @@ fn said<T: FromRedisValue>(answer: Value) -> Result<T, AppendError> {
         .map_err(|error| AppendError::Unconfirmed(format!("an answer like none: {error}")))
 }
 
-fn unreadable(error: JournalError) -> AppendError {
-    AppendError::Unavailable(error.to_string())
+fn unreadable(JournalError(why): JournalError) -> AppendError {
+    AppendError::Unavailable(format!("the journal can't be read: {why}"))
 }

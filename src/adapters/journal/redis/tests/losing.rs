@@ -151,7 +151,13 @@ async fn a_replica_that_takes_over_has_all_that_was_confirmed() {
             })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Some hundred transactions before the primary falls silent, however slow the machine is.
+    let keys = || set.servers[first].number(&["DBSIZE"]);
+    let end = Instant::now() + DEADLINE;
+    while keys() < 1_800 {
+        assert!(Instant::now() < end, "hardly anything is written");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     set.servers[first].pause();
     set.wait_for_another_than(first);
     set.servers[first].resume();

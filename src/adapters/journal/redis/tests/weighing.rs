@@ -4,6 +4,7 @@
 
 use futures_util::future::join_all;
 
+use super::super::super::servers::info;
 use super::super::{Archive, Retention};
 use super::*;
 use crate::transaction::PARTITIONS;
@@ -14,12 +15,7 @@ const COUNT: u128 = 20_000;
 const TOGETHER: usize = 500;
 
 fn used_bytes(server: &Server) -> i64 {
-    // What is freed is freed at once, but for the queries' own buffers.
-    let info = server.command(&["INFO", "memory"]);
-    let info: String = redis::from_redis_value(info).expect("text");
-    let mut lines = info.lines();
-    let used = lines.find_map(|line| line.strip_prefix("used_memory:"));
-    used.expect("it is named").trim().parse().expect("bytes")
+    info(server, "used_memory").parse().expect("bytes")
 }
 
 async fn all(journal: &RedisJournal, appends: Vec<Append>) {
