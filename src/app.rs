@@ -3,6 +3,7 @@
 
 mod foundation;
 mod memory;
+mod node_tls;
 mod nodes;
 mod upkeep;
 

@@ -11,11 +11,12 @@ use anyhow::Context;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::node_tls::NodeTls;
 use super::upkeep;
 use crate::actors::House;
 use crate::adapters::journal::redis::{Link, RedisJournal};
 use crate::adapters::notifier::HttpNotifier;
-use crate::adapters::provider::{ClientSettings, client};
+use crate::adapters::provider::{ClientSettings, client_builder};
 use crate::api::Doors;
 use crate::api::forward::{
     CONNECT_TIME_OUT, IDLE_CONNECTIONS, Neighbours, NodeSecrets, mount_for_nodes,
@@ -42,6 +43,7 @@ pub(super) struct Node {
     card: NodeCard,
     listener: TcpListener,
     secrets: NodeSecrets,
+    tls: Option<NodeTls>,
     council: Arc<dyn Council>,
     correction: Correction,
     lease: Duration,
@@ -84,10 +86,8 @@ impl Node {
                 cluster.listen
             )
         })?;
-        let url = match &cluster.advertise {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("http://{}", listener.local_addr()?),
-        };
+        let url = cluster.advertised(listener.local_addr()?);
+        let tls = cluster.tls.as_ref().map(NodeTls::read).transpose()?;
         let card = NodeCard {
             id: Uuid::new_v4().simple().to_string(),
             name: cluster.node.clone(),
@@ -105,6 +105,7 @@ impl Node {
             card,
             listener,
             secrets: secrets.map_err(|why| anyhow::anyhow!("[cluster] secret: {why}"))?,
+            tls,
             council,
             correction,
             lease: cluster.lease,
@@ -125,10 +126,14 @@ impl Node {
         let settings = ClientSettings {
             connect_time_out: CONNECT_TIME_OUT,
             pool_idle_per_host: IDLE_CONNECTIONS,
-            speaks_tls: self.card.url.starts_with("https:"),
+            speaks_tls: self.tls.is_some(),
         };
+        let mut builder = client_builder(settings);
+        if let Some(tls) = &self.tls {
+            builder = tls.client(builder)?;
+        }
         Ok(Neighbours::new(
-            client(settings)?,
+            builder.build()?,
             self.secrets.clone(),
             &self.card.url,
         ))
@@ -160,7 +165,7 @@ impl Node {
         doors: &web::Data<Doors>,
         notifier: &HttpNotifier,
     ) -> anyhow::Result<Acting> {
-        let server = serve(self.listener, doors.clone())?;
+        let server = serve(self.listener, doors.clone(), self.tls.as_ref())?;
         let door = server.handle();
         actix_web::rt::spawn(server);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -197,7 +202,11 @@ impl Acting {
     }
 }
 
-fn serve(listener: TcpListener, doors: web::Data<Doors>) -> anyhow::Result<Server> {
+fn serve(
+    listener: TcpListener,
+    doors: web::Data<Doors>,
+    tls: Option<&NodeTls>,
+) -> anyhow::Result<Server> {
     let server = HttpServer::new(move || {
         let doors = doors.clone();
         actix_web::App::new().configure(|config| mount_for_nodes(config, doors))
@@ -208,10 +217,12 @@ fn serve(listener: TcpListener, doors: web::Data<Doors>) -> anyhow::Result<Serve
     .client_disconnect_timeout(super::CLOSE_DEADLINE)
     .keep_alive(super::KEEP_ALIVE)
     .shutdown_timeout(super::DRAIN_RESERVE.as_secs())
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    Ok(server)
+    .disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls.server()?)?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
 }
 
 async fn follow_switches(notifier: HttpNotifier) {

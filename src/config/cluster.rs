@@ -1,6 +1,7 @@
 //! `[cluster]`: this node among the others.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -33,12 +34,25 @@ pub struct ClusterConfig {
     pub advertise: Option<String>,
     /// What nodes prove themselves with: the first is sent, all are taken.
     pub secrets: Vec<Secret>,
+    /// By what nodes know each other's machines; `None` if they talk without encryption.
+    pub tls: Option<NodeFiles>,
     /// The length of a lease.
     pub lease: Duration,
     /// How long a process may stand still between its look at the clock and a request's first byte.
     pub max_pause: Duration,
     /// Where the secrets are, for people.
     places: Vec<String>,
+}
+
+/// Files of PEM by which nodes know each other's machines.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeFiles {
+    /// This node's certificate, and those between it and the authority's.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// The authority: whoever has a certificate of it is let in, and nobody else.
+    pub ca: PathBuf,
 }
 
 /// `[cluster]` as it is written.
@@ -49,6 +63,9 @@ pub(super) struct ClusterTable {
     listen: Option<String>,
     advertise: Option<String>,
     secret: OneOrMany<SecretSource>,
+    certificate_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
     lease: Option<Written>,
     max_pause: Option<Written>,
 }
@@ -57,13 +74,13 @@ impl ClusterConfig {
     /// Where other nodes reach this one, which listens at `bound`.
     #[must_use]
     pub fn advertised(&self, bound: SocketAddr) -> String {
-        let usual = || format!("http://{bound}");
+        let usual = || format!("{}{bound}", scheme(self.tls.is_some()));
         self.advertise.clone().unwrap_or_else(usual)
     }
 
     /// What takes effect; of secrets their places only.
     pub(super) fn shown(&self) -> Value {
-        let usual = format!("http://{}", self.listen);
+        let usual = format!("{}{}", scheme(self.tls.is_some()), self.listen);
         let advertise = self.advertise.clone().unwrap_or(usual);
         let places: Vec<Value> = self
             .places
@@ -78,7 +95,15 @@ impl ClusterConfig {
             ("lease", Written(self.lease).to_string().into()),
             ("max_pause", Written(self.max_pause).to_string().into()),
         ];
-        let pairs = pairs.into_iter();
+        let path = |path: &PathBuf| Value::from(path.display().to_string());
+        let files = self.tls.iter().flat_map(|files| {
+            [
+                ("certificate_file", path(&files.certificate)),
+                ("key_file", path(&files.key)),
+                ("ca_file", path(&files.ca)),
+            ]
+        });
+        let pairs = pairs.into_iter().chain(files);
         Value::Table(Table::from_iter(
             pairs.map(|(key, value)| (key.to_owned(), value)),
         ))
@@ -112,7 +137,16 @@ fn read(
         );
     }
     let listen = table.listen.unwrap_or_else(|| LISTEN.to_owned());
-    let advertise = advertise(&listen, table.advertise)?;
+    let tls = match (table.certificate_file, table.key_file, table.ca_file) {
+        (None, None, None) => None,
+        (Some(certificate), Some(key), Some(ca)) => Some(NodeFiles {
+            certificate: origin.beside(&certificate),
+            key: origin.beside(&key),
+            ca: origin.beside(&ca),
+        }),
+        _ => bail!("certificate_file, key_file and ca_file go together; one of them is missing"),
+    };
+    let advertise = advertise(&listen, table.advertise, scheme(tls.is_some()))?;
     let lease = table.lease.map_or(LEASE, |written| written.0);
     if !(LEASE_MIN..=LEASE_MAX).contains(&lease) {
         bail!(
@@ -151,14 +185,24 @@ fn read(
         listen,
         advertise,
         secrets,
+        tls,
         lease,
         max_pause,
         places,
     })
 }
 
+/// What URLs of nodes begin with.
+fn scheme(tls: bool) -> &'static str {
+    if tls { "https://" } else { "http://" }
+}
+
 /// Checks where the node says that it is.
-fn advertise(listen: &str, advertise: Option<String>) -> anyhow::Result<Option<String>> {
+fn advertise(
+    listen: &str,
+    advertise: Option<String>,
+    scheme: &str,
+) -> anyhow::Result<Option<String>> {
     let mut addresses = listen
         .to_socket_addrs()
         .with_context(|| format!("listen: {listen:?} is no address such as {LISTEN:?}"))?;
@@ -166,19 +210,19 @@ fn advertise(listen: &str, advertise: Option<String>) -> anyhow::Result<Option<S
         if addresses.any(|address| address.ip().is_unspecified()) {
             bail!(
                 "advertise: listen = {listen:?} is every address of this machine; say by which URL the other nodes \
-                 reach it, such as \"http://10.0.0.5:8081\""
+                 reach it, such as \"{scheme}10.0.0.5:8081\""
             );
         }
         return Ok(None);
     };
-    let rest = advertise.strip_prefix("http://");
+    let rest = advertise.strip_prefix(scheme);
     let host = rest.map(|rest| rest.trim_end_matches('/'));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => {
-            Ok(Some(format!("http://{host}")))
+            Ok(Some(format!("{scheme}{host}")))
         }
         Some(_) | None => bail!(
-            "advertise: expected a URL such as \"http://10.0.0.5:8081\", without a path; it is {advertise:?}"
+            "advertise: expected a URL such as \"{scheme}10.0.0.5:8081\", without a path; it is {advertise:?}"
         ),
     }
 }

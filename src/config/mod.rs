@@ -25,7 +25,7 @@ use anyhow::{Context, bail};
 
 pub use apps::{APPS_MAX, AppConfig};
 pub use archive::ArchivePlace;
-pub use cluster::ClusterConfig;
+pub use cluster::{ClusterConfig, NodeFiles};
 pub use keys::{KEYS_MAX, KeyConfig, NewKey};
 pub use providers::{PROVIDERS_MAX, ProviderConfig};
 pub use redis::{RedisConfig, StorePlace};

@@ -87,8 +87,25 @@ fn what_is_said_is_taken() {
 }
 
 #[test]
+fn with_certificates_nodes_are_reached_by_https() {
+    const FILES: &str = "certificate_file = 'n.crt'\nkey_file = 'n.key'\nca_file = 'ca.crt'\n";
+    let (config, shown) = with(&format!("{KEY}{FILES}")).expect("good");
+    let cluster = config.cluster.expect("it is there");
+    let files = cluster.tls.as_ref().expect("said");
+    assert!(files.ca.is_absolute() && files.ca.ends_with("ca.crt"));
+    let bound = "127.0.0.1:4711".parse().expect("an address");
+    assert_eq!(cluster.advertised(bound), "https://127.0.0.1:4711");
+    let advertise = shown["cluster"]["advertise"].as_str();
+    assert_eq!(advertise, Some("https://127.0.0.1:8081"));
+    assert!(shown["cluster"]["key_file"].to_string().contains("n.key"));
+    let plain = format!("{KEY}{FILES}advertise = 'http://n1:8081'\n");
+    assert!(said(&plain).contains("such as \"https://10.0.0.5:8081\""));
+}
+
+#[test]
 fn what_does_not_work_is_refused_with_the_way_out() {
     for (more, expected) in [
+        ("ca_file = 'ca.crt'", "key_file and ca_file go together"),
         ("node = 'n 1'", "node: a node's name has"),
         ("listen = 'here'", "listen: \"here\" is no address"),
         (

@@ -12,6 +12,7 @@
 //! window stays longer than any pause that a test makes.
 
 mod balancer;
+mod encrypted;
 mod faults;
 mod intake;
 mod ownership;

@@ -68,10 +68,9 @@ async fn check_one(link: &Trunk, of_cluster: bool) -> Result<(), Finding> {
             "the server is Redis {version}, and teller needs Functions: Redis {OLDEST} or later, or Valkey"
         )));
     }
-    match (
-        field("redis_mode").as_deref() == Some("cluster"),
-        of_cluster,
-    ) {
+    // Valkey has another name for it.
+    let mode = field("redis_mode").or_else(|| field("server_mode"));
+    match (mode.as_deref() == Some("cluster"), of_cluster) {
         (true, false) => {
             return Err(Finding::Unusable(
                 "the server is a node of a Cluster: name it, and some others of its nodes, in \

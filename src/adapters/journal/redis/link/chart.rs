@@ -13,9 +13,17 @@ use crate::adapters::journal::redis::options::Address;
 pub(super) struct Chart {
     pub(super) map: SlotMap,
     pub(super) trunks: Vec<(Address, Arc<Trunk>)>,
+    /// The generations of trunks that are gone, and one for each.
+    pub(super) retired: u64,
 }
 
 impl Chart {
+    /// Grows whenever another server answers for any slot.
+    pub(super) fn generation(&self) -> u64 {
+        let present = self.trunks.iter().map(|(_, trunk)| trunk.generation());
+        self.retired + present.sum::<u64>()
+    }
+
     /// The trunk to a primary.
     pub(super) fn at(&self, address: &Address) -> Option<&Arc<Trunk>> {
         let found = self.trunks.iter().find(|(its, _)| its == address);

@@ -7,7 +7,6 @@
 //!   remembers of them is written again, before anything else goes there.
 //! - While a slot is on its way nothing of it is written; what is read is asked at both ends.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -50,8 +49,6 @@ pub(super) struct Shards {
     /// Why there is no map yet.
     why_not: RwLock<String>,
     moved: Arc<Notify>,
-    /// The generations of trunks that are gone.
-    retired: AtomicU64,
 }
 
 impl Shards {
@@ -74,7 +71,6 @@ impl Shards {
             chart: RwLock::default(),
             why_not: RwLock::new("the Cluster's slots are not known yet".to_owned()),
             moved: Arc::new(Notify::new()),
-            retired: AtomicU64::new(0),
         });
         let watched = Arc::downgrade(&shards);
         std::thread::Builder::new()
@@ -88,7 +84,11 @@ impl Shards {
         Arc::clone(&chart)
     }
 
+    /// Why nobody has a slot.
     fn why_not(&self) -> String {
+        if !self.chart().trunks.is_empty() {
+            return "no primary of the Cluster has the slot now".to_owned();
+        }
         let why = self.why_not.read().unwrap_or_else(PoisonError::into_inner);
         why.clone()
     }
@@ -226,9 +226,7 @@ impl Shards {
     }
 
     pub(super) fn generation(&self) -> u64 {
-        let chart = self.chart();
-        let present = chart.trunks.iter().map(|(_, trunk)| trunk.generation());
-        self.retired.load(Ordering::Acquire) + present.sum::<u64>()
+        self.chart().generation()
     }
 
     /// Reads the map, and follows it if it is another.
@@ -315,14 +313,18 @@ impl Shards {
             };
             trunks.push((address.clone(), trunk));
         }
-        let chart = Chart { map, trunks };
+        let mut chart = Chart {
+            map,
+            trunks,
+            retired: old.retired,
+        };
         for (address, trunk) in &old.trunks {
             if !chart.map.primaries().contains(&address) {
                 tracing::warn!(%address, "it is no primary of the Cluster any more");
                 hand_on(trunk, &chart);
             }
             if chart.at(address).is_none() {
-                self.retired.fetch_add(trunk.generation(), Ordering::AcqRel);
+                chart.retired += trunk.generation() + 1;
             }
         }
         *self.chart.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(chart);
