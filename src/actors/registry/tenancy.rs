@@ -1,6 +1,7 @@
 //! Partitions come and go: what a shard does when this node gains one, loses one, or hands one over.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use actix::{AsyncContext, Context, Handler, Message, ResponseFuture};
 
@@ -39,11 +40,17 @@ impl Registry {
     }
 
     /// Lets everything go that belongs to these partitions. Nothing is written down: whoever owns them
-    /// now reads what is durable.
+    /// now reads what is durable. Nobody of them stays in a gate's queue, where a place that comes too
+    /// late would still cost the others a part of the budget.
     fn forget(&mut self, partitions: &HashSet<u32>) {
         let theirs = |key: &Key| partitions.contains(&key.partition());
+        let house = Arc::clone(&self.house);
+        let leave_gates = |key: &Key| house.gates().for_each(|gate| gate.leave(key));
         self.live.retain(|key, live| {
             let goes = theirs(key);
+            if goes {
+                leave_gates(key);
+            }
             if goes && live.address.try_send(Retire::Go).is_err() {
                 // A full mailbox. Whatever it holds is refused by the journal, and that ends the actor.
                 tracing::debug!(%key, "leaves after what waits for it");
@@ -57,12 +64,13 @@ impl Registry {
             .cloned()
             .collect();
         for key in waiting {
+            leave_gates(&key);
             let waiting = self.activating.remove(&key);
             for deliver in waiting.into_iter().flat_map(|waiting| waiting.buffered) {
                 deliver.call.answer_elsewhere();
             }
         }
-        self.wakeups.forget(theirs);
+        self.wakeups.forget(theirs).iter().for_each(leave_gates);
     }
 }
 

@@ -41,10 +41,11 @@ impl Wakeups {
         Some(dormant)
     }
 
-    /// Lets those go that `theirs` names.
-    pub(super) fn forget(&mut self, theirs: impl Fn(&Key) -> bool) {
-        self.sleepers.retain(|key, _| !theirs(key));
+    /// Lets those go that `theirs` names, and says which they were.
+    pub(super) fn forget(&mut self, theirs: impl Fn(&Key) -> bool) -> Vec<Key> {
         self.order.retain(|(_, key)| !theirs(key));
+        let gone = self.sleepers.extract_if(|key, _| theirs(key));
+        gone.map(|(key, _)| key).collect()
     }
 
     /// The clock of a sleeper and how often it was in memory.
