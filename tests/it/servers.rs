@@ -26,7 +26,7 @@ fn a_replica_follows_and_a_paused_one_doesnt() {
         replica.pause();
         assert!(replica.answers_within(200).is_err(), "{kind:?}");
         replica.resume();
-        assert!(replica.answers_within(5000).is_ok(), "{kind:?}");
+        assert!(replica.answers_within(30_000).is_ok(), "{kind:?}");
     }
 }
 
