@@ -54,7 +54,7 @@ async fn nothing_is_lost_doubled_wrong_or_untold_in_a_storm_of_kills_and_stops()
             next_blow += Duration::from_secs(1);
             let dice = uuid::Uuid::new_v4().as_u128();
             let node = (dice % 3) as usize;
-            let stop = (dice >> 8) % 2 == 0;
+            let stop = (dice >> 8).is_multiple_of(2);
             match fates[node] {
                 Fate::Runs if stop => {
                     stage.pause_node(node).await;

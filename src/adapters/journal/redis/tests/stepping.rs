@@ -7,6 +7,9 @@ use super::*;
 use crate::ports::Binding;
 use crate::transaction::Status;
 
+/// Whether a list shows the transaction of this number.
+type Shows = fn(usize) -> bool;
+
 #[tokio::test]
 async fn steps_follow_on_each_other_and_are_found_again() {
     for kind in Kind::ALL {
@@ -110,7 +113,7 @@ async fn lists_are_newest_first_over_all_partitions_and_pages_join() {
             journal.append(life.in_review()).await.expect("written");
         }
     }
-    let queries: [(ListQuery, fn(usize) -> bool); 5] = [
+    let queries: [(ListQuery, Shows); 5] = [
         (ListQuery::default(), |_| true),
         (
             ListQuery {
