@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -26,8 +27,25 @@ use crate::ports::{
 };
 use crate::transaction::{Key, Record};
 
+/// After so long a journal counts as locked by somebody else.
+const FORKED_FOR: Duration = Duration::from_secs(5);
+
 fn open(dir: &Path) -> EmbeddedJournal {
-    EmbeddedJournal::open(Options::new(dir)).expect("a journal that opens")
+    opened(dir, Knobs::default())
+}
+
+/// A server that another test of this process starts holds the lock of a journal that was just closed,
+/// too, for the moment between its fork and its exec.
+fn opened(dir: &Path, knobs: Knobs) -> EmbeddedJournal {
+    let end = Instant::now() + FORKED_FOR;
+    loop {
+        match EmbeddedJournal::open_with(Options::new(dir), knobs) {
+            Err(OpenError::Locked { .. }) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            opened => return opened.expect("a journal that opens"),
+        }
+    }
 }
 
 /// A journal that folds only when told so.
@@ -36,7 +54,7 @@ fn open_paused(dir: &Path) -> EmbeddedJournal {
         folds_paused: true,
         ..Knobs::default()
     };
-    EmbeddedJournal::open_with(Options::new(dir), knobs).expect("a journal that opens")
+    opened(dir, knobs)
 }
 
 fn tempdir() -> tempfile::TempDir {
