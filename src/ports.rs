@@ -23,6 +23,7 @@ pub use self::notifier::{
 };
 
 pub use self::ownership::{Alone, Owner, Ownership, Tenants, Tenure};
+pub use self::send_permission::{NotPermitted, SendPermission};
 pub use self::shared::{Letter, Posted, Shared};
 
 mod cluster_view;
@@ -30,6 +31,7 @@ mod council;
 mod journal;
 mod notifier;
 mod ownership;
+mod send_permission;
 mod shared;
 
 /// A future that can cross threads.
@@ -56,13 +58,13 @@ pub trait Provider: Send + Sync {
     fn intent(&self, key: &Key, request: &Request, attempt: u32) -> Result<Intent, String>;
 
     /// Sends the attempt's request and reads the answer. Never fails: what goes wrong is a finding.
-    /// `leave` is asked right before the first byte goes out, once a connection stands; a request that
-    /// has none is surely not executed.
+    /// `permission` is asked right before the first byte goes out, once a connection stands; a request
+    /// without it is surely not executed.
     fn submit(
         &self,
         intent: Arc<Intent>,
         traceparent: Option<String>,
-        leave: Leave,
+        permission: SendPermission,
     ) -> Promise<SubmissionResult>;
 
     /// Asks about an attempt and reads the status report.
@@ -76,37 +78,6 @@ pub trait Provider: Send + Sync {
         &self,
         webhook: &IncomingWebhook<'_>,
     ) -> Result<WebhookReading, WebhookRejected>;
-}
-
-/// Whether a request may go out at this very moment. Who asked for it may have lost the right to since
-/// (laws 2 and 3).
-#[derive(Clone)]
-pub struct Leave(Arc<dyn Fn() -> bool + Send + Sync>);
-
-impl Leave {
-    /// Asks this each time.
-    #[must_use]
-    pub fn asking(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(ask))
-    }
-
-    /// Always given.
-    #[must_use]
-    pub fn always() -> Self {
-        Self::asking(|| true)
-    }
-
-    /// Whether it is given now.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        (self.0)()
-    }
-}
-
-impl std::fmt::Debug for Leave {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Leave")
-    }
 }
 
 /// What the gate of one provider lets through.

@@ -243,6 +243,7 @@ fn policy() -> Policy {
         retry_ladder: minute.clone(),
         review_ladder: minute.clone(),
         review_after: Duration::from_secs(3600),
+        pending_review_after: Duration::from_secs(3600),
         on_absence: OnAbsence::Fail,
         max_attempts: 1,
         backoff_ladder: minute,

@@ -44,6 +44,9 @@ pub struct Policy {
     pub review_ladder: Vec<Duration>,
     /// Time in doubt after which a person is asked. Time lost to our own budget is not counted.
     pub review_after: Duration,
+    /// Time after which a person is asked about an attempt that the provider says is pending, counted from
+    /// when the provider first said so: a bank debit takes days, and nothing is wrong with it.
+    pub pending_review_after: Duration,
     /// What to do when an attempt is proven absent.
     pub on_absence: OnAbsence,
     /// Attempts that may have been executed, at most; one more proven absence fails the transaction.

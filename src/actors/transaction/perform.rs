@@ -6,7 +6,7 @@ use actix::Context;
 
 use super::TransactionActor;
 use super::calls::healthy;
-use crate::ports::{Leave, Notification};
+use crate::ports::{NotPermitted, Notification, SendPermission};
 use crate::transaction::{Attempt, DeliveryResult, Effect, Errand, Event, Finding, Report};
 
 impl TransactionActor {
@@ -31,7 +31,7 @@ impl TransactionActor {
         let Some(intent) = seat.attempt().map(|attempt| Arc::clone(&attempt.intent)) else {
             return;
         };
-        let call = provider.submit(intent, seat.request.traceparent.clone(), self.leave());
+        let call = provider.submit(intent, seat.request.traceparent.clone(), self.permission());
         Self::run(ctx, self, call, move |_, result| {
             if let Some(permit) = permit {
                 permit.came_back(healthy(&result.report.finding));
@@ -87,8 +87,8 @@ impl TransactionActor {
             return;
         };
         let safe = seat.is_resend_safe(self.house.clock.now().wall);
-        let call =
-            safe.then(|| provider.submit(intent, seat.request.traceparent.clone(), self.leave()));
+        let call = safe
+            .then(|| provider.submit(intent, seat.request.traceparent.clone(), self.permission()));
         let call = async move {
             match call {
                 Some(call) => Some(call.await),
@@ -119,10 +119,13 @@ impl TransactionActor {
     }
 
     /// Asked by the request itself, right before its first byte.
-    fn leave(&self) -> Leave {
+    fn permission(&self) -> SendPermission {
         let (house, partition, tenure) =
             (Arc::clone(&self.house), self.key.partition(), self.tenure);
-        Leave::asking(move || house.ownership.may_act(partition, tenure))
+        SendPermission::asking(move || {
+            let may_act = house.ownership.may_act(partition, tenure);
+            may_act.then_some(()).ok_or(NotPermitted::NotOwner)
+        })
     }
 
     fn notify(&mut self, ctx: &mut Context<Self>) {

@@ -188,6 +188,7 @@ fn policy() -> Policy {
         retry_ladder: vec![minute],
         review_ladder: vec![minute],
         review_after: minute * 10,
+        pending_review_after: minute * 10,
         on_absence: OnAbsence::Fail,
         max_attempts: 1,
         backoff_ladder: vec![minute],

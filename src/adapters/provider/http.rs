@@ -19,7 +19,7 @@ use super::webhook::{self, Reader};
 use super::{cautions, interpret, token};
 use crate::clock::Clock;
 use crate::ports::{
-    IncomingWebhook, InquiryResult, Leave, Limits, Promise, Provider, SubmissionResult,
+    IncomingWebhook, InquiryResult, Limits, Promise, Provider, SendPermission, SubmissionResult,
     WebhookReading, WebhookRejected,
 };
 use crate::transaction::{Attempt, GhostWindow, Intent, Key, Policy, Rendered, Report, Request};
@@ -205,7 +205,7 @@ impl Inner {
         &self,
         intent: &Intent,
         traceparent: Option<String>,
-        leave: Leave,
+        permission: SendPermission,
     ) -> SubmissionResult {
         let unsent = |failure: &Failure| SubmissionResult {
             sent_at: None,
@@ -223,7 +223,7 @@ impl Inner {
         };
         let time_out = self.scale.duration(self.profile.file.submit.time_out.0);
         let bytes = Bytes::from(ready.request.body.clone());
-        let (body, probe) = ProbedBody::new(bytes, self.clock, leave);
+        let (body, probe) = ProbedBody::new(bytes, self.clock, permission);
         let body = Some(reqwest::Body::wrap(body));
         let request = client::request(
             &ready.request,
@@ -238,20 +238,16 @@ impl Inner {
         };
         let called = client::call(&self.submissions, request, self.clock).await;
         let sent_at = probe.sent_at();
-        let report = match called {
-            Ok(answer) => {
+        let report = match (called, probe.withheld()) {
+            (Ok(answer), _) => {
                 self.look_at_token(&answer, ready.token);
                 interpret::submission(&self.profile.file.submit, &answer.at(self.scale)).report
             }
-            Err(_) if probe.was_withheld() => {
-                let why = "this node had lost the right to send it".to_owned();
-                Report::bare(transport::finding(
-                    Call::Submission,
-                    &Failure::Unsendable(why),
-                    false,
-                ))
+            (Err(_), Some(why)) => {
+                let failure = Failure::Unsendable(why.to_string());
+                Report::bare(transport::finding(Call::Submission, &failure, false))
             }
-            Err(failure) => Report::bare(transport::finding(
+            (Err(failure), None) => Report::bare(transport::finding(
                 Call::Submission,
                 &failure,
                 sent_at.is_some(),
@@ -376,10 +372,10 @@ impl Provider for HttpProvider {
         &self,
         intent: Arc<Intent>,
         traceparent: Option<String>,
-        leave: Leave,
+        permission: SendPermission,
     ) -> Promise<SubmissionResult> {
         let inner = Arc::clone(&self.0);
-        Box::pin(async move { inner.submit(&intent, traceparent, leave).await })
+        Box::pin(async move { inner.submit(&intent, traceparent, permission).await })
     }
 
     fn inquire(&self, key: &Key, request: &Request, attempt: &Attempt) -> Promise<InquiryResult> {

@@ -40,6 +40,13 @@ pub(super) fn policy(file: &ProfileFile, scale: TimeScale) -> Policy {
         retry_ladder: schedule.retry.scaled(scale),
         review_ladder: schedule.review.scaled(scale),
         review_after: scale.duration(schedule.review_after.0),
+        pending_review_after: scale.duration(
+            schedule
+                .pending_review_after
+                .as_ref()
+                .unwrap_or(&schedule.review_after)
+                .0,
+        ),
         inquiry: Inquiries {
             with_reference: way(file.inquiry.method),
             without_reference: way(file.inquiry_for(false).method),

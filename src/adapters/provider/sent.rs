@@ -7,14 +7,15 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::clock::Clock;
-use crate::ports::Leave;
+use crate::ports::{NotPermitted, SendPermission};
 use crate::transaction::Mono;
 
 /// No moment of the monotonic clock: it would be reached after half a billion years.
@@ -27,7 +28,7 @@ pub(super) struct Probe(Arc<Seen>);
 #[derive(Debug)]
 struct Seen {
     first_asked: AtomicU64,
-    withheld: AtomicBool,
+    withheld: OnceLock<NotPermitted>,
 }
 
 impl Probe {
@@ -39,40 +40,35 @@ impl Probe {
         }
     }
 
-    /// Whether the body was asked for when it had no leave to go, and so kept the whole request back.
-    pub(super) fn was_withheld(&self) -> bool {
-        self.0.withheld.load(Ordering::Acquire)
+    /// Why the body was not permitted to go when it was asked for, and so kept the whole request back.
+    pub(super) fn withheld(&self) -> Option<NotPermitted> {
+        self.0.withheld.get().copied()
     }
 }
 
-/// Why a body gives nothing.
-#[derive(Debug, thiserror::Error)]
-#[error("the request has no leave to go out")]
-pub(super) struct Withheld;
-
 /// A request's body that notes the time when it is first asked for. It gives its bytes once, so that
-/// no layer below can send them twice; and only with leave. Without it hyper drops the connection with
+/// no layer below can send them twice; and only while it is permitted. Else hyper drops the connection with
 /// the head still in its buffer.
 #[derive(Debug)]
 pub(super) struct ProbedBody {
     left: Option<Bytes>,
     clock: Clock,
-    leave: Leave,
+    permission: SendPermission,
     probe: Probe,
 }
 
 impl ProbedBody {
     /// A body of these bytes, and the probe that watches it. Not for empty bodies: those are never
     /// asked for.
-    pub(super) fn new(bytes: Bytes, clock: Clock, leave: Leave) -> (Self, Probe) {
+    pub(super) fn new(bytes: Bytes, clock: Clock, permission: SendPermission) -> (Self, Probe) {
         let probe = Probe(Arc::new(Seen {
             first_asked: AtomicU64::new(NEVER),
-            withheld: AtomicBool::new(false),
+            withheld: OnceLock::new(),
         }));
         let body = Self {
             left: Some(bytes),
             clock,
-            leave,
+            permission,
             probe: probe.clone(),
         };
         (body, probe)
@@ -81,15 +77,18 @@ impl ProbedBody {
 
 impl Body for ProbedBody {
     type Data = Bytes;
-    type Error = Withheld;
+    type Error = NotPermitted;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Withheld>>> {
-        if self.left.is_some() && !self.leave.is_given() {
-            self.probe.0.withheld.store(true, Ordering::Release);
-            return Poll::Ready(Some(Err(Withheld)));
+    ) -> Poll<Option<Result<Frame<Bytes>, NotPermitted>>> {
+        if self.left.is_some()
+            && let Err(why) = self.permission.check()
+        {
+            // The first refusal stays.
+            let _ = self.probe.0.withheld.set(why);
+            return Poll::Ready(Some(Err(why)));
         }
         let now = self.clock.mono().as_millis();
         // A later question must not move the moment.

@@ -29,6 +29,7 @@ pub(crate) fn policy() -> Policy {
         retry_ladder: [15, 30, 60, 120, 300].map(s).to_vec(),
         review_ladder: [600, 3_600, 21_600, 86_400].map(s).to_vec(),
         review_after: s(3_600),
+        pending_review_after: s(3_600),
         on_absence: OnAbsence::Resubmit,
         max_attempts: 10,
         backoff_ladder: [1, 2, 5, 10, 30, 60].map(s).to_vec(),

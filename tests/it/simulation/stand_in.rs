@@ -12,8 +12,8 @@ use teller::actors::router::Router;
 use teller::actors::{Bounds, Ground, House};
 use teller::clock::Clock;
 use teller::ports::{
-    IncomingWebhook, InquiryResult, Leave, Limits, Promise, Provider, Providers, SubmissionResult,
-    WebhookReading, WebhookRejected,
+    IncomingWebhook, InquiryResult, Limits, Promise, Provider, Providers, SendPermission,
+    SubmissionResult, WebhookReading, WebhookRejected,
 };
 use teller::transaction::{
     Attempt, Finding, Intent, Key, Policy, Report, Request, State, Timestamp, Transaction,
@@ -79,7 +79,7 @@ impl Provider for Scripted {
         &self,
         intent: Arc<Intent>,
         _: Option<String>,
-        _: Leave,
+        _: SendPermission,
     ) -> Promise<SubmissionResult> {
         let (course, clock, ledger) = (self.course.clone(), self.clock, Arc::clone(&self.ledger));
         Box::pin(async move {

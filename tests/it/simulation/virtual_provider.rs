@@ -10,7 +10,7 @@ use std::time::Duration;
 use mock_provider::model::{Draw, ReferenceProvider, Status};
 use teller::clock::Clock;
 use teller::ports::{
-    IncomingWebhook, InquiryResult, Leave, Limits, Promise, Provider, SubmissionResult,
+    IncomingWebhook, InquiryResult, Limits, Promise, Provider, SendPermission, SubmissionResult,
     WebhookReading, WebhookRejected,
 };
 use teller::transaction::{Attempt, Finding, Intent, Key, Policy, Rendered, Report, Request};
@@ -254,7 +254,7 @@ impl Provider for VirtualProvider {
         &self,
         intent: Arc<Intent>,
         _: Option<String>,
-        _: Leave,
+        _: SendPermission,
     ) -> Promise<SubmissionResult> {
         let (books, clock) = (Arc::clone(&self.books), self.clock);
         Box::pin(async move {

@@ -31,6 +31,7 @@ pub(super) fn doubt(
         retry,
         review,
         review_after,
+        pending_review_after: _,
         backoff: _,
         submit_within,
     } = schedule;

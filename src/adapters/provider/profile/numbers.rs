@@ -37,6 +37,8 @@ pub(in super::super) struct Schedule {
     pub(in super::super) retry: Ladder,
     pub(in super::super) review: Ladder,
     pub(in super::super) review_after: Written,
+    /// Left out: as long as `review_after`.
+    pub(in super::super) pending_review_after: Option<Written>,
     pub(in super::super) backoff: Ladder,
     pub(in super::super) submit_within: Written,
 }
@@ -50,6 +52,7 @@ impl Default for Schedule {
             retry: Ladder::of_seconds(&[15, 30, 60, 120, 300]),
             review: Ladder::of_seconds(&[600, 3_600, 21_600, 86_400]),
             review_after: Written(HOUR),
+            pending_review_after: None,
             backoff: Ladder::of_seconds(&[1, 2, 5, 10, 30, 60]),
             submit_within: Written(HOUR),
         }

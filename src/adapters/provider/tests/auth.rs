@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::server::{Act, Server, answer};
 use super::support::{inquire, key, reference_with, request, set_up, settings, submit};
 use crate::adapters::provider::{HttpProvider, Profile, Secret};
-use crate::ports::{Leave, Provider};
+use crate::ports::{Provider, SendPermission};
 use crate::transaction::Finding;
 
 const COMPLETED: &str = r#"{"id":"x","status":"completed"}"#;
@@ -116,7 +116,7 @@ async fn sealed_values_are_put_in_as_the_request_leaves() {
     let body: Value = serde_json::from_str(&intent.request.body).expect("JSON");
     assert_eq!(body["proof"], "<sealed:proof>");
     let result = provider
-        .submit(Arc::new(intent), None, Leave::always())
+        .submit(Arc::new(intent), None, SendPermission::always())
         .await;
     assert_eq!(result.report.finding, Finding::Completed);
     let sent = server.requests().remove(0);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::adapters::provider::{HttpProvider, Profile, ProfileProblem, Secret, Settings};
 use crate::clock::Clock;
-use crate::ports::{IncomingWebhook, InquiryResult, Leave, Provider, SubmissionResult};
+use crate::ports::{IncomingWebhook, InquiryResult, Provider, SendPermission, SubmissionResult};
 use crate::transaction::{AppId, Attempt, Fate, Intent, Key, Request, Timestamp, TransactionId};
 
 /// The profile that the project ships.
@@ -72,7 +72,7 @@ pub(crate) async fn submit(provider: &HttpProvider, n: u128) -> SubmissionResult
         .intent(&key(n), &request(Value::Null), 1)
         .expect("renders");
     provider
-        .submit(Arc::new(intent), None, Leave::always())
+        .submit(Arc::new(intent), None, SendPermission::always())
         .await
 }
 

@@ -13,7 +13,7 @@ use super::support::{
 use crate::adapters::provider::client::ANSWER_MAX_BYTES;
 use crate::adapters::provider::{HttpProvider, Profile};
 use crate::clock::Clock;
-use crate::ports::{Leave, Provider, SubmissionResult};
+use crate::ports::{Provider, SendPermission, SubmissionResult};
 use crate::transaction::Finding;
 
 const COMPLETED: &str = r#"{"id":"x","status":"completed"}"#;
@@ -201,7 +201,7 @@ async fn a_request_states_its_length_and_comes_as_rendered() {
         .submit(
             Arc::new(intent),
             Some(traceparent.to_owned()),
-            Leave::always(),
+            SendPermission::always(),
         )
         .await;
     assert_eq!(result.report.finding, Finding::Completed);

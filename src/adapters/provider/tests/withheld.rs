@@ -1,4 +1,4 @@
-//! A request whose sender has lost the right to send it: not a byte of it leaves, on a new connection
+//! A request whose sender has lost the right to send it: not a byte of it permissions, on a new connection
 //! and on one that is open already.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use super::server::answer;
 use super::support::{REFERENCE, key, provider, request};
-use crate::ports::{Leave, Provider};
+use crate::ports::{NotPermitted, Provider, SendPermission};
 use crate::transaction::Finding;
 
 /// Answers every request on its one connection, and says at its end how many bytes came in all and how
@@ -35,8 +35,11 @@ async fn count(listener: TcpListener) -> (usize, usize) {
     }
 }
 
-/// Submits with a leave that is given so many times; says how often it was asked and what was found.
-async fn submit_with_leave(times: usize, requests: usize) -> (Vec<Finding>, usize, (usize, usize)) {
+/// Submits with a permission that is given so many times; says how often it was asked and what was found.
+async fn submit_with_permission(
+    times: usize,
+    requests: usize,
+) -> (Vec<Finding>, usize, (usize, usize)) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let server = tokio::spawn(count(listener));
@@ -47,8 +50,11 @@ async fn submit_with_leave(times: usize, requests: usize) -> (Vec<Finding>, usiz
         let intent = provider.intent(&key(n as u128), &request(Value::Null), 1);
         let intent = Arc::new(intent.expect("renders"));
         let asked = Arc::clone(&asked);
-        let leave = Leave::asking(move || asked.fetch_add(1, Ordering::AcqRel) < times);
-        let result = provider.submit(intent, None, leave).await;
+        let permission = SendPermission::asking(move || {
+            let given = asked.fetch_add(1, Ordering::AcqRel) < times;
+            given.then_some(()).ok_or(NotPermitted::NotOwner)
+        });
+        let result = provider.submit(intent, None, permission).await;
         assert_eq!(result.sent_at.is_some(), n < times, "{result:?}");
         findings.push(result.report.finding);
     }
@@ -58,8 +64,8 @@ async fn submit_with_leave(times: usize, requests: usize) -> (Vec<Finding>, usiz
 }
 
 #[tokio::test]
-async fn without_leave_a_new_connection_carries_nothing() {
-    let (findings, asked, (bytes, whole)) = submit_with_leave(0, 1).await;
+async fn without_permission_a_new_connection_carries_nothing() {
+    let (findings, asked, (bytes, whole)) = submit_with_permission(0, 1).await;
     let [Finding::NotExecuted { why, .. }] = findings.as_slice() else {
         panic!("{findings:?}");
     };
@@ -68,11 +74,11 @@ async fn without_leave_a_new_connection_carries_nothing() {
 }
 
 #[tokio::test]
-async fn without_leave_an_open_connection_carries_nothing_more() {
-    let (findings, asked, (once, whole)) = submit_with_leave(1, 1).await;
+async fn without_permission_an_open_connection_carries_nothing_more() {
+    let (findings, asked, (once, whole)) = submit_with_permission(1, 1).await;
     assert_eq!(findings, [Finding::Completed]);
     assert_eq!((asked, whole), (1, 1));
-    let (findings, asked, (bytes, whole)) = submit_with_leave(1, 2).await;
+    let (findings, asked, (bytes, whole)) = submit_with_permission(1, 2).await;
     assert!(matches!(
         findings.as_slice(),
         [Finding::Completed, Finding::NotExecuted { .. }]
