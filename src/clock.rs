@@ -3,15 +3,29 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use crate::transaction::{Mono, Now, Timestamp};
+use crate::transaction::{LastingInstant, Mono, Now, Timestamp};
 
 /// Reads both clocks. Cheap to copy: every shard and adapter has its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
     wall: Wall,
+    lasting: Lasting,
+}
+
+/// The timeline that outlives the process, if there is one.
+#[derive(Clone, Copy, Debug)]
+enum Lasting {
+    None,
+    /// The time since the machine's boot (`CLOCK_BOOTTIME`).
+    Boot(Uuid),
+    /// A wall clock that follows tokio's, within a boot of this name.
+    Virtual(Uuid),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +46,7 @@ impl Clock {
         Self {
             origin: Instant::now(),
             wall: Wall::System,
+            lasting: boot().map_or(Lasting::None, Lasting::Boot),
         }
     }
 
@@ -43,6 +58,7 @@ impl Clock {
         let clock = Self {
             origin: Instant::now(),
             wall: Wall::Corrected(correction),
+            lasting: Lasting::None,
         };
         (clock, Correction(correction))
     }
@@ -53,6 +69,16 @@ impl Clock {
         Self {
             origin: Instant::now(),
             wall: Wall::Virtual(start),
+            lasting: Lasting::None,
+        }
+    }
+
+    /// The same clock with a timeline that outlives the process, as on a machine whose boot has this name.
+    #[must_use]
+    pub fn within_boot(self, name: Uuid) -> Self {
+        Self {
+            lasting: Lasting::Virtual(name),
+            ..self
         }
     }
 
@@ -62,6 +88,7 @@ impl Clock {
         Self {
             origin: Instant::now(),
             wall: Wall::Standing(at),
+            lasting: Lasting::None,
         }
     }
 
@@ -75,7 +102,23 @@ impl Clock {
             Wall::Virtual(start) => start + Duration::from_millis(mono.as_millis()),
             Wall::Standing(at) => at,
         };
-        Now { wall, mono }
+        let lasting = match self.lasting {
+            Lasting::None => None,
+            Lasting::Boot(timeline) => Some((timeline, boottime_ms())),
+            Lasting::Virtual(timeline) => Some((
+                timeline,
+                u64::try_from(wall.as_millis()).unwrap_or_default(),
+            )),
+        };
+        Now {
+            wall,
+            mono,
+            lasting: lasting.map(|(timeline, at_ms)| LastingInstant {
+                timeline,
+                at_ms,
+                uncertainty_ms: 0,
+            }),
+        }
     }
 
     /// The monotonic clock alone.
@@ -106,6 +149,30 @@ impl Correction {
     }
 }
 
+/// The name of this machine's boot as this process sees it: the boot's id, and the time namespace, whose
+/// `CLOCK_BOOTTIME` may be shifted against that of others. `None` where the kernel tells neither.
+fn boot() -> Option<Uuid> {
+    let boot_id = std::fs::read("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = std::fs::read_link("/proc/self/ns/time").ok()?;
+    let mut hasher = Sha256::new();
+    hasher.update(b"teller:boot");
+    hasher.update((boot_id.len() as u64).to_be_bytes());
+    hasher.update(&boot_id);
+    hasher.update(namespace.as_os_str().as_encoded_bytes());
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut name = [0; 16];
+    name.copy_from_slice(&digest[..16]);
+    Some(Uuid::new_v8(name))
+}
+
+/// Milliseconds since the machine's boot, the time that it slept included.
+fn boottime_ms() -> u64 {
+    let time = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let millis = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or_default();
+    seconds * 1000 + millis
+}
+
 fn system_ms() -> i64 {
     let since_epoch = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -116,6 +183,17 @@ fn system_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_processes_of_one_boot_share_a_timeline_and_it_runs() {
+        let (one, other) = (Clock::system(), Clock::system());
+        let earlier = one.now().lasting.expect("Linux tells its boot");
+        std::thread::sleep(Duration::from_millis(20));
+        let later = other.now().lasting.expect("Linux tells its boot");
+        let passed = later.surely_since(earlier).expect("one timeline");
+        assert!(passed >= Duration::from_millis(19), "{passed:?}");
+        assert_eq!(earlier.surely_since(later), None);
+    }
 
     #[test]
     fn a_wall_clock_that_is_minutes_wrong_can_be_put_right() {

@@ -200,6 +200,7 @@ fn fill(journal: &Arc<EmbeddedJournal>, rows: usize) -> anyhow::Result<()> {
 fn archived() -> Append {
     static REQUEST: OnceLock<Arc<Request>> = OnceLock::new();
     let now = Now {
+        lasting: None,
         wall: Timestamp::from_millis(1_767_225_600_000),
         mono: Mono::default(),
     };

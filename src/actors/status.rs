@@ -226,6 +226,12 @@ fn not_final_because(transaction: &Transaction) -> Option<String> {
             ReviewReason::AmountMismatch => {
                 "the provider says that it executed it, for another amount; a person is asked"
             }
+            ReviewReason::OtherReference => {
+                "the provider says that it executed it under another id of its own than before; a person is asked"
+            }
+            ReviewReason::EarlierAttempt => {
+                "the provider says that it has an earlier attempt, which counted as not executed; a person is asked"
+            }
         }
         .to_owned(),
         State::Completed | State::Declined | State::Failed => return None,

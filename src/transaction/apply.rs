@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::attempts::{Attempt, Fate};
+use super::attempts::Attempt;
 use super::event::Command;
 use super::evidence::Report;
 use super::identity::{Key, notification_id};
 use super::policy::{MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS};
 use super::record::{DeliveryRecord, Fact, RECORD_FORMAT, Record};
-use super::state::{Delivery, Notice, Transaction, Volatile};
+use super::state::{Delivery, KnownEvent, Notice, Transaction, Volatile};
 
 /// A history that can't be folded: the journal holds something that no teller wrote.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -119,7 +119,8 @@ impl Transaction {
         }
         self.apply_fact(record)?;
         if let Some(change) = record.fate {
-            self.attempt_mut(record.version, change.attempt)?.fate = change.fate;
+            self.attempt_mut(record.version, change.attempt)?
+                .becomes(change.fate, record.at);
         }
         if let Some(resolution) = &record.resolution {
             self.resolution = Some(resolution.clone());
@@ -162,25 +163,28 @@ impl Transaction {
                         attempt: *attempt,
                     });
                 }
-                self.attempts.push(Attempt {
-                    intent: Arc::clone(intent),
-                    started_at: record.at,
-                    fate: Fate::Out,
-                    provider_reference: None,
-                });
+                self.attempts
+                    .push(Attempt::started(Arc::clone(intent), record.at));
             }
             Fact::Answered {
                 attempt,
                 report,
                 resend,
+                sent,
             } => {
                 self.learn_reference(record.version, *attempt, report)?;
+                if sent.is_some() {
+                    self.attempt_mut(record.version, *attempt)?.sent = *sent;
+                }
                 if *resend {
                     self.last_report = Some(report.clone());
                 }
             }
             Fact::Resent { attempt } => {
-                self.attempt_mut(record.version, *attempt)?;
+                let attempt = self.attempt_mut(record.version, *attempt)?;
+                attempt.resends = attempt.resends.saturating_add(1);
+                // Until it is home nobody can say when it left.
+                attempt.sent = None;
                 self.resends = self.resends.saturating_add(1);
             }
             Fact::Inquired {
@@ -191,6 +195,7 @@ impl Transaction {
                 self.last_report = Some(report.clone());
             }
             Fact::Webhook {
+                provider,
                 attempt,
                 event_id,
                 report,
@@ -206,7 +211,8 @@ impl Transaction {
                 if let Some(event_id) = event_id
                     && self.webhook_events.len() < MAX_RECORDED_WEBHOOKS
                 {
-                    self.webhook_events.push(event_id.clone());
+                    let event = KnownEvent::of(provider.as_deref(), event_id, report);
+                    self.webhook_events.push(event);
                 }
             }
             Fact::Notified {
@@ -253,7 +259,9 @@ impl Transaction {
         Ok(())
     }
 
-    /// The first reference stays: the provider was asked under it, and webhooks were matched by it.
+    /// The first reference stays: the provider was asked under it, and webhooks are matched by it. A report
+    /// that names another one is about another payment, and is never recorded as one about this attempt
+    /// without saying so (`decide` sees to that).
     fn learn_reference(
         &mut self,
         version: u64,

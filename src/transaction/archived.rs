@@ -15,7 +15,7 @@ use super::evidence::Conflict;
 use super::identity::{Key, PayloadHash};
 use super::record::{Fact, RECORD_FORMAT, Record};
 use super::request::{Intent, Rendered, Request};
-use super::state::{Delivery, Notice, Status, Transaction, Volatile};
+use super::state::{Delivery, KnownEvent, Notice, Status, Transaction, Volatile};
 use super::time::Timestamp;
 
 /// What is kept of a transaction whose history was archived.
@@ -55,7 +55,7 @@ pub struct Remains {
     pub webhooks: u32,
     /// Their event ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub webhook_events: Vec<String>,
+    pub webhook_events: Vec<KnownEvent>,
 }
 
 /// What is kept of an attempt.
@@ -167,8 +167,8 @@ impl Transaction {
     /// The transaction that `record` stands for. It can end in no other way any more than it could
     /// before; a request that is gone can't be sent again.
     pub(super) fn from_remains(key: &Key, record: &Record, remains: &Remains) -> Self {
-        let attempt = |past: &PastAttempt| Attempt {
-            intent: Arc::new(Intent {
+        let attempt = |past: &PastAttempt| {
+            let intent = Intent {
                 provider: past.provider.clone(),
                 reference: past.reference.clone(),
                 request: Rendered {
@@ -180,10 +180,12 @@ impl Transaction {
                 window: None,
                 resend_safe_for_ms: None,
                 profile_hash: String::new(),
-            }),
-            started_at: past.started_at,
-            fate: past.fate,
-            provider_reference: past.provider_reference.clone(),
+            };
+            Attempt {
+                fate: past.fate,
+                provider_reference: past.provider_reference.clone(),
+                ..Attempt::started(Arc::new(intent), past.started_at)
+            }
         };
         let notice = |past: &PastNotice| Notice {
             id: past.id,

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::evidence::Report;
 use super::policy::MAX_RESENDS;
 use super::request::Intent;
 use super::state::{State, Transaction};
-use super::time::Timestamp;
+use super::time::{LastingInstant, Timestamp};
 
 /// One numbered submission and what became of it.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,6 +23,71 @@ pub struct Attempt {
     pub fate: Fate,
     /// The provider's own reference, once it gave one: the first, whoever brought it.
     pub provider_reference: Option<String>,
+    /// Times that its request was sent again, as an inquiry.
+    pub resends: u32,
+    /// When the first byte of its last sending left, once that sending has come home. `None` while one is
+    /// out, and where it is not known.
+    pub sent: Option<LastingInstant>,
+    /// Since when it has been in doubt.
+    pub doubt_since: Option<Timestamp>,
+    /// Since when the provider has said that it has it.
+    pub pending_since: Option<Timestamp>,
+}
+
+impl Attempt {
+    /// An attempt whose request is about to be sent.
+    #[must_use]
+    pub fn started(intent: Arc<Intent>, started_at: Timestamp) -> Self {
+        Self {
+            intent,
+            started_at,
+            fate: Fate::Out,
+            provider_reference: None,
+            resends: 0,
+            sent: None,
+            doubt_since: None,
+            pending_since: None,
+        }
+    }
+
+    /// Whether the provider has shown that it has this attempt: it said "pending", or gave it an id of its
+    /// own. After that neither "not found" nor a failure of our own call proves that it is not executed.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        self.fate == Fate::Pending || self.provider_reference.is_some()
+    }
+
+    /// Whether it may be executed without teller knowing its outcome.
+    #[must_use]
+    pub fn may_execute(&self) -> bool {
+        match self.fate {
+            Fate::Out | Fate::Pending | Fate::Unknown => true,
+            Fate::NotExecuted | Fate::Absent | Fate::Completed | Fate::Declined => false,
+        }
+    }
+
+    /// Until when the provider promises that the same request can be sent again without being executed
+    /// again; `None` if it promises nothing.
+    #[must_use]
+    pub fn resend_safe_until(&self) -> Option<Timestamp> {
+        let safe_for = Duration::from_millis(self.intent.resend_safe_for_ms?);
+        Some(self.started_at + safe_for)
+    }
+
+    /// What is known of it from `at` on, by a record of then.
+    pub(super) fn becomes(&mut self, fate: Fate, at: Timestamp) {
+        self.fate = fate;
+        match fate {
+            Fate::Unknown => {
+                self.doubt_since.get_or_insert(at);
+            }
+            Fate::Pending => {
+                self.doubt_since.get_or_insert(at);
+                self.pending_since.get_or_insert(at);
+            }
+            Fate::Out | Fate::NotExecuted | Fate::Absent | Fate::Completed | Fate::Declined => {}
+        }
+    }
 }
 
 /// What is known of one attempt.
@@ -68,14 +134,31 @@ impl Transaction {
         self.attempt().map(|attempt| attempt.fate)
     }
 
+    /// Attempt number `number`, if there is one.
+    #[must_use]
+    pub fn numbered(&self, number: u32) -> Option<&Attempt> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.attempts.get(index)
+    }
+
     /// The provider that attempt number `attempt` went to; the request's own if there is none.
     #[must_use]
     pub fn provider_of(&self, attempt: u32) -> &str {
-        let index = usize::try_from(attempt)
-            .unwrap_or(usize::MAX)
-            .wrapping_sub(1);
-        let attempt = self.attempts.get(index);
+        let attempt = self.numbered(attempt);
         self.goes_to(attempt.map(|attempt| attempt.intent.as_ref()))
+    }
+
+    /// Whether a report about attempt number `attempt` names another payment: it carries another id of
+    /// the provider's than the one that the attempt is known under.
+    #[must_use]
+    pub fn names_another_payment(&self, attempt: u32, report: &Report) -> bool {
+        let known = self
+            .numbered(attempt)
+            .and_then(|attempt| attempt.provider_reference.as_deref());
+        let named = report.provider_reference.as_deref();
+        known
+            .zip(named)
+            .is_some_and(|(known, named)| known != named)
     }
 
     /// The provider that has it now: the last attempt's, or the request's own before the first.
@@ -158,21 +241,20 @@ impl Transaction {
             && there.all(|(_, attempt)| attempt.provider_reference.as_deref().is_some_and(other))
     }
 
-    /// The references that the present provider gave to its attempts, each once, oldest first.
-    pub fn provider_references(&self) -> impl Iterator<Item = &str> {
-        let present = self.provider();
-        let given = move |attempt: &Attempt| {
-            attempt.provider_reference.is_some() && self.goes_to(Some(&attempt.intent)) == present
-        };
-        let first = |at: usize, attempt: &Attempt| {
-            let mut earlier = self.attempts[..at].iter();
-            !earlier.any(|other| other.provider_reference == attempt.provider_reference)
-        };
-        self.attempts
-            .iter()
-            .enumerate()
-            .filter(move |(at, attempt)| given(attempt) && first(*at, attempt))
-            .filter_map(|(_, attempt)| attempt.provider_reference.as_deref())
+    /// The providers' own references for the attempts, each with the provider that gave it, each pair
+    /// once, oldest first.
+    #[must_use]
+    pub fn provider_references(&self) -> Vec<(&str, &str)> {
+        let mut known = Vec::new();
+        for attempt in &self.attempts {
+            if let Some(reference) = attempt.provider_reference.as_deref() {
+                let pair = (self.goes_to(Some(&attempt.intent)), reference);
+                if !known.contains(&pair) {
+                    known.push(pair);
+                }
+            }
+        }
+        known
     }
 
     /// The attempt that evidence without an attempt's name can only speak of: the last one, if every
@@ -190,10 +272,16 @@ impl Transaction {
     /// is so, no new attempt may start (law 2).
     #[must_use]
     pub fn may_execute(&self) -> bool {
-        self.attempts.iter().any(|attempt| match attempt.fate {
-            Fate::Out | Fate::Pending | Fate::Unknown => true,
-            Fate::NotExecuted | Fate::Absent | Fate::Completed | Fate::Declined => false,
-        })
+        self.attempts.iter().any(Attempt::may_execute)
+    }
+
+    /// Whether an attempt other than `attempt` may have been executed without teller knowing its outcome.
+    #[must_use]
+    pub fn may_execute_beside(&self, attempt: u32) -> bool {
+        let numbered = self.attempts.iter().zip(1_u32..);
+        numbered
+            .filter(|&(_, number)| number != attempt)
+            .any(|(other, _)| other.may_execute())
     }
 
     /// Whether an attempt other than `attempt` was executed.
@@ -211,11 +299,8 @@ impl Transaction {
     #[must_use]
     pub fn is_resend_safe(&self, wall: Timestamp) -> bool {
         self.attempt().is_some_and(|attempt| {
-            let safe = attempt
-                .intent
-                .resend_safe_for_ms
-                .map(|safe| attempt.started_at + Duration::from_millis(safe));
-            wall >= attempt.started_at && safe.is_some_and(|end| wall < end)
+            let safe_until = attempt.resend_safe_until();
+            wall >= attempt.started_at && safe_until.is_some_and(|end| wall < end)
         })
     }
 
@@ -237,7 +322,7 @@ impl Transaction {
             | State::Failed => false,
         };
         in_doubt
-            && !self.amount_is_disputed()
+            && !self.execution_is_disputed()
             && !self.acted_on
             && self.resends < MAX_RESENDS
             && (wall < self.request.submit_by || self.last_fate() == Some(Fate::Pending))

@@ -54,6 +54,8 @@ pub enum Event {
     },
     /// A webhook that the profile trusts.
     WebhookArrived {
+        /// The provider that sent it.
+        provider: String,
         /// The attempt that it names, if it names one.
         attempt: Option<u32>,
         /// What makes it the same event (bounded by the reader), where that can be told.

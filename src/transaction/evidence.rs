@@ -143,7 +143,7 @@ pub struct Report {
 }
 
 /// The amount that a message speaks of.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportedAmount {
     /// This much.
@@ -203,8 +203,9 @@ pub struct Conflict {
     /// The attempt that the claim speaks of, where it can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// What it claimed.
-    pub claimed: Outcome,
+    /// The outcome that it claimed; `None` if it claimed that the outcome is still open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<Outcome>,
 }
 
 /// The kinds of contradiction, gravest first.
@@ -221,6 +222,9 @@ pub enum ConflictKind {
     FailedButExecuted,
     /// It had ended, and then the provider said that it was executed for another amount.
     AmountMismatch,
+    /// It was given up as surely not executed, and then the provider said that it has it. It may be
+    /// executed yet.
+    FailedButPending,
 }
 
 impl ConflictKind {
@@ -233,6 +237,7 @@ impl ConflictKind {
             Self::CompletedAgainstDeclined => "completed_against_declined",
             Self::FailedButExecuted => "failed_but_executed",
             Self::AmountMismatch => "amount_mismatch",
+            Self::FailedButPending => "failed_but_pending",
         }
     }
 }
@@ -244,7 +249,7 @@ impl fmt::Display for Conflict {
             "{}: {} claims {}",
             self.kind.as_str(),
             self.source.as_str(),
-            self.claimed.as_str()
+            self.claimed.map_or("pending", Outcome::as_str)
         )?;
         self.attempt
             .map_or(Ok(()), |attempt| write!(f, " for attempt {attempt}"))

@@ -6,7 +6,7 @@ use super::decide::Decision;
 use super::event::Effect;
 use super::evidence::{Outcome, Source};
 use super::policy::{MAX_ATTEMPTS_EVER, MAX_CONFLICTS, MAX_RECORDED_WEBHOOKS, MAX_RESENDS, Policy};
-use super::record::Fact;
+use super::record::{Fact, Record};
 use super::state::{Delivery, Errand, ReviewReason, State, Transaction};
 use super::timers::Timer;
 
@@ -35,6 +35,7 @@ pub fn check_step(before: Option<&Transaction>, decision: &Decision) -> Result<(
     effects_are_committed(decision)?;
     if let Some(before) = before {
         at_most_one_execution(before, decision)?;
+        absence_is_proven(before, decision)?;
         outcomes_stay(before, &decision.next)?;
         each_event_once(before, decision)?;
         resent_safely(before, decision)?;
@@ -97,8 +98,11 @@ fn attempts_match_state(transaction: &Transaction) -> Result<(), String> {
     let number = transaction.attempt_no();
     let open = |fate: Fate| matches!(fate, Fate::Out | Fate::Pending | Fate::Unknown);
     let earlier = transaction.attempts.iter().rev().skip(1);
+    let asks_a_person = matches!(transaction.state, State::InReview { .. });
     ensure(
-        !earlier.clone().any(|attempt| open(attempt.fate)),
+        asks_a_person
+            || transaction.state.is_final()
+            || !earlier.clone().any(|attempt| open(attempt.fate)),
         "law 2: an earlier attempt may still execute",
     )?;
     match transaction.state {
@@ -120,7 +124,7 @@ fn attempts_match_state(transaction: &Transaction) -> Result<(), String> {
             "backing off: the last attempt was surely not executed",
         ),
         State::InReview { why } => ensure(
-            number > 0 || why == ReviewReason::AmountMismatch,
+            number > 0 || why != ReviewReason::Deadline,
             "in review: an attempt was made, or the provider says so",
         ),
         State::Completed | State::Declined | State::Failed => Ok(()),
@@ -214,7 +218,7 @@ fn effects_are_committed(decision: &Decision) -> Result<(), String> {
                 "law 1: sent again without a record of it",
             ),
             Effect::ClaimInbox => ensure(
-                decision.next.provider_references().next().is_some(),
+                !decision.next.provider_references().is_empty(),
                 "an inbox is claimed without a reference",
             ),
             Effect::AskToSubmit
@@ -241,6 +245,15 @@ fn at_most_one_execution(before: &Transaction, decision: &Decision) -> Result<()
         "law 2: an attempt started after one was executed",
     )?;
     ensure(
+        !started || !before.volatile.own_request_is_out(),
+        "law 2: an attempt started while a request of ours was out",
+    )?;
+    let in_time = decision
+        .next
+        .attempt()
+        .is_none_or(|attempt| attempt.started_at < decision.next.request.submit_by);
+    ensure(!started || in_time, "an attempt started after submit_by")?;
+    ensure(
         !started || before.may_go_to(decision.next.provider()),
         "law 2: an attempt went to another provider than one that may have been touched",
     )
@@ -260,13 +273,38 @@ fn resent_safely(before: &Transaction, decision: &Decision) -> Result<(), String
         })
 }
 
+/// Law 3: "not found" proves nothing while a request of ours may still leave, nor after the provider has
+/// shown that it has the attempt.
+fn absence_is_proven(before: &Transaction, decision: &Decision) -> Result<(), String> {
+    let absent = |record: &Record| {
+        let change = record.fate.filter(|change| change.fate == Fate::Absent)?;
+        before.numbered(change.attempt)
+    };
+    decision
+        .records
+        .iter()
+        .filter_map(absent)
+        .try_for_each(|attempt| {
+            ensure(
+                !before.volatile.own_request_is_out(),
+                "law 3: absence was concluded while a request of ours was out",
+            )?;
+            ensure(
+                !attempt.is_acknowledged(),
+                "law 3: absence was concluded of what the provider had shown to have",
+            )
+        })
+}
+
 /// A webhook that came before is not recorded again.
 fn each_event_once(before: &Transaction, decision: &Decision) -> Result<(), String> {
     let repeated = decision.records.iter().any(|record| match &record.fact {
         Fact::Webhook {
+            provider: Some(provider),
             event_id: Some(event_id),
+            report,
             ..
-        } => before.knows_event(event_id),
+        } => before.knows_event(provider, event_id, report),
         _ => false,
     });
     ensure(!repeated, "a webhook was recorded twice")

@@ -47,6 +47,9 @@ pub use policy::{
 };
 pub use record::{AttemptFate, DeliveryRecord, Fact, RECORD_FORMAT, Record};
 pub use request::{Amount, GhostWindow, Intent, Rendered, Request};
-pub use state::{Delivery, Errand, Notice, ReviewReason, State, Status, Transaction, Volatile};
-pub use time::{Mono, Now, Timestamp};
+pub use state::{
+    Delivery, Errand, KnownEvent, Notice, Repetition, ReviewReason, State, Status, Transaction,
+    Volatile,
+};
+pub use time::{LastingInstant, Mono, Now, Timestamp};
 pub use timers::{Timer, Timers};

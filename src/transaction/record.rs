@@ -15,7 +15,7 @@ use super::evidence::{Conflict, Outcome, Report, Resolution, Source};
 use super::identity::PayloadHash;
 use super::request::{Intent, Request};
 use super::state::State;
-use super::time::Timestamp;
+use super::time::{LastingInstant, Timestamp};
 
 /// The version of the record format. A reader refuses newer ones by name.
 pub const RECORD_FORMAT: u32 = 1;
@@ -93,6 +93,10 @@ pub enum Fact {
         /// Whether it answers a request that was sent again.
         #[serde(default, skip_serializing_if = "is_false")]
         resend: bool,
+        /// When the first byte of the request left, on a timeline that outlives the process; `None` if
+        /// none left, if that is not known, or where it has no meaning any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent: Option<LastingInstant>,
     },
     /// The attempt's request is about to be sent again, as an inquiry.
     Resent {
@@ -117,10 +121,13 @@ pub enum Fact {
     },
     /// A trusted webhook came in.
     Webhook {
+        /// The provider that sent it; `None` in records from before it was written down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
         /// The attempt that it names, if it names one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempt: Option<u32>,
-        /// What makes it the same event: a second one with this id changes nothing.
+        /// What makes it the same event: a second one with this id that says the same changes nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         event_id: Option<String>,
         /// What it says.

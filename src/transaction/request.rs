@@ -27,7 +27,7 @@ pub struct Request {
 }
 
 /// Money: an integer of minor units and an ISO 4217 code. Never a float.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Amount {
     /// Minor units (cents for EUR, yen for JPY).
     pub value: i64,

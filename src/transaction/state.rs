@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::attempts::Attempt;
-use super::evidence::{Conflict, Outcome, Report, Resolution};
+use super::evidence::{Conflict, Outcome, Report, ReportedAmount, Resolution};
 use super::identity::{Key, PayloadHash};
 use super::request::Request;
 use super::time::{Mono, Timestamp};
@@ -63,6 +63,12 @@ pub enum ReviewReason {
     Deadline,
     /// The provider says that it executed it, for another amount than the app asked for.
     AmountMismatch,
+    /// The provider says that it executed it, under another id of its own than the one that it gave
+    /// before: a retry of the provider's own, or a second payment.
+    OtherReference,
+    /// The provider says that it has an attempt which counted as surely not executed, after a later one
+    /// has started: both may be executed.
+    EarlierAttempt,
 }
 
 impl State {
@@ -201,9 +207,9 @@ pub struct Transaction {
     pub acted_on: bool,
     /// Webhooks recorded so far.
     pub webhooks: u32,
-    /// The event ids of recorded webhooks, oldest first. At most
+    /// What recorded webhooks said under which event id, oldest first. At most
     /// [`super::policy::MAX_RECORDED_WEBHOOKS`].
-    pub webhook_events: Vec<String>,
+    pub webhook_events: Vec<KnownEvent>,
     /// What lives on this process's clock.
     pub volatile: Volatile,
 }
@@ -219,27 +225,92 @@ impl Transaction {
                 .is_some_and(|notice| notice.delivery == Delivery::Open)
     }
 
-    /// Whether a webhook with this event id was recorded before. The ids live in the transaction's own
-    /// history, so that they are as durable as what they brought, and nobody's webhook can use up the id
-    /// of another transaction's.
+    /// Whether this provider has said the same under this event id before. The ids live in the
+    /// transaction's own history, so that they are as durable as what they brought, and no webhook can use
+    /// up the id of another transaction's. The same id with another statement is a contradiction and no
+    /// repetition (law 5).
     #[must_use]
-    pub fn knows_event(&self, event_id: &str) -> bool {
-        self.webhook_events.iter().any(|known| known == event_id)
+    pub fn knows_event(&self, provider: &str, event_id: &str, report: &Report) -> bool {
+        let known = |event: &KnownEvent| event.repeats(provider, event_id, report);
+        self.webhook_events.iter().any(known)
     }
 
-    /// Whether the provider said that it was executed, for another amount, and nobody has settled that.
+    /// Whether the provider said that it was executed, though not quite as the app asked (another amount,
+    /// or under another id), and no person has settled that.
     #[must_use]
-    pub fn amount_is_disputed(&self) -> bool {
-        self.state
-            == State::InReview {
-                why: ReviewReason::AmountMismatch,
-            }
+    pub fn execution_is_disputed(&self) -> bool {
+        match self.state {
+            State::InReview { why } => match why {
+                ReviewReason::AmountMismatch | ReviewReason::OtherReference => true,
+                ReviewReason::Deadline | ReviewReason::EarlierAttempt => false,
+            },
+            State::Accepted
+            | State::Submitting { .. }
+            | State::Pending { .. }
+            | State::Unknown { .. }
+            | State::BackingOff { .. }
+            | State::Completed
+            | State::Declined
+            | State::Failed => false,
+        }
     }
 
     /// Whether a person has to look at it.
     #[must_use]
     pub fn needs_review(&self) -> bool {
         self.conflict_open || matches!(self.state, State::InReview { .. })
+    }
+}
+
+/// What one webhook said under its event id.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum KnownEvent {
+    /// From before providers and statements were kept beside the id: it stands for all of them.
+    IdOnly(String),
+    /// With what makes it the same statement.
+    Stated {
+        /// The provider that sent it. Event ids count per provider.
+        provider: String,
+        /// The provider's id of the event.
+        id: String,
+        /// The word of the finding ([`super::evidence::Finding::as_str`]).
+        finding: String,
+        /// The amount that it spoke of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount: Option<ReportedAmount>,
+    },
+}
+
+impl KnownEvent {
+    /// What is kept of a recorded webhook.
+    pub(super) fn of(provider: Option<&str>, id: &str, report: &Report) -> Self {
+        match provider {
+            None => Self::IdOnly(id.to_owned()),
+            Some(provider) => Self::Stated {
+                provider: provider.to_owned(),
+                id: id.to_owned(),
+                finding: report.finding.as_str().to_owned(),
+                amount: report.amount.clone(),
+            },
+        }
+    }
+
+    fn repeats(&self, by: &str, event_id: &str, report: &Report) -> bool {
+        match self {
+            Self::IdOnly(id) => id == event_id,
+            Self::Stated {
+                provider,
+                id,
+                finding,
+                amount,
+            } => {
+                provider == by
+                    && id == event_id
+                    && finding == report.finding.as_str()
+                    && *amount == report.amount
+            }
+        }
     }
 }
 
@@ -284,14 +355,19 @@ pub struct Volatile {
     pub doubt_since: Option<Mono>,
     /// When the provider was last asked.
     pub last_asked: Option<Mono>,
+    /// Whether no status report has come since the transaction came back from the journal.
+    pub awaits_first_report: bool,
     /// Inquiries on the present ladder.
     pub rung: u32,
     /// Time that our own budget or breaker held an inquiry back, not yet added to the review deadline.
     pub held: Duration,
-    /// The submission's way through the gate.
+    /// The submission's way through the gate. A call that was given up stays [`Errand::Out`] until it is
+    /// home: its first byte may still leave.
     pub submission: Errand,
     /// The inquiry's way through the gate.
     pub inquiry: Errand,
+    /// Where the last repetition of the request is.
+    pub repetition: Repetition,
     /// The notification's delivery.
     pub delivery: Errand,
     /// The version that the delivery which is out tells.
@@ -308,4 +384,25 @@ pub enum Errand {
     Queued,
     /// The call is out.
     Out,
+}
+
+/// Where a request is that was sent again, as an inquiry.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Repetition {
+    /// None is out.
+    #[default]
+    Home,
+    /// It is the inquiry that is out.
+    Out,
+    /// It was given up as an inquiry, and has not come back: its first byte may still leave.
+    GivenUp,
+}
+
+impl Volatile {
+    /// Whether a request of ours that may be executed has not come back yet: the submission itself or its
+    /// repetition. While this is so, no inquiry proves absence and no attempt follows (law 2).
+    #[must_use]
+    pub fn own_request_is_out(&self) -> bool {
+        self.submission == Errand::Out || self.repetition != Repetition::Home
+    }
 }

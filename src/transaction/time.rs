@@ -1,16 +1,20 @@
-//! Two kinds of time, kept apart by type.
+//! Three kinds of time, kept apart by type.
 //!
 //! - [`Timestamp`] is the wall clock: it goes into records and is read by people. It may jump.
 //! - [`Mono`] is the monotonic clock of this process: timers and ghost windows run on it. It means
-//!   nothing after a restart, which is why a window starts anew then (law 3).
+//!   nothing after a restart.
+//! - [`LastingInstant`] is a moment on a timeline that outlives the process, such as the time since the
+//!   machine's boot. It lets a ghost window go on over a restart; where there is none, or another
+//!   timeline, the window restarts in full (law 3).
 //!
-//! The core is handed both as a [`Now`]; it never reads a clock.
+//! The core is handed all of them as a [`Now`]; it never reads a clock.
 
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
 
 /// A moment on the wall clock, in milliseconds since the Unix epoch. Written as RFC 3339 in UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,13 +140,62 @@ impl Sub<Duration> for Mono {
     }
 }
 
-/// The present, on both clocks.
+/// A moment on a timeline that outlives this process.
+///
+/// Two of them can be compared only on one timeline: within one boot of one machine and one time
+/// namespace, or by the clock of one run of one store.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct LastingInstant {
+    /// Which timeline.
+    pub timeline: Uuid,
+    /// Milliseconds since the timeline's origin.
+    pub at_ms: u64,
+    /// The true moment differs from [`Self::at_ms`] by this many milliseconds at most, either way.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncertainty_ms: u64,
+}
+
+impl LastingInstant {
+    /// The time that has surely passed from `earlier` to `self`. `None` on different timelines, or where
+    /// `earlier` lies in the future by more than the uncertainty: then the timeline was not steady.
+    #[must_use]
+    pub fn surely_since(self, earlier: Self) -> Option<Duration> {
+        let doubt = self.uncertainty_ms.saturating_add(earlier.uncertainty_ms);
+        let steady = earlier.at_ms <= self.at_ms.saturating_add(doubt);
+        (self.timeline == earlier.timeline && steady).then(|| {
+            let passed = self.at_ms.saturating_sub(earlier.at_ms);
+            Duration::from_millis(passed.saturating_sub(doubt))
+        })
+    }
+
+    /// The moment that lies `by` before this one.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            at_ms: self.at_ms.saturating_sub(by),
+            ..self
+        }
+    }
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference to skip_serializing_if"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// The present, on all clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Now {
     /// For records and people.
     pub wall: Timestamp,
     /// For timers and windows.
     pub mono: Mono,
+    /// For windows that go on over a restart; `None` where no clock outlives the process.
+    pub lasting: Option<LastingInstant>,
 }
 
 /// Durations in records and configuration as whole milliseconds.
@@ -174,6 +227,22 @@ mod tests {
         let at = Timestamp::from_millis(1_700_000_000_123);
         assert_eq!(at.to_string(), "2023-11-14T22:13:20.123Z");
         assert_eq!(at.to_string().parse::<Timestamp>().expect("own output"), at);
+    }
+
+    #[test]
+    fn moments_are_compared_on_one_timeline_only_and_less_their_uncertainty() {
+        let at = |timeline, at_ms, uncertainty_ms| LastingInstant {
+            timeline: Uuid::from_u128(timeline),
+            at_ms,
+            uncertainty_ms,
+        };
+        let ms = Duration::from_millis;
+        assert_eq!(at(1, 900, 0).surely_since(at(1, 500, 0)), Some(ms(400)));
+        assert_eq!(at(1, 900, 30).surely_since(at(1, 500, 20)), Some(ms(350)));
+        assert_eq!(at(1, 520, 30).surely_since(at(1, 500, 20)), Some(ms(0)));
+        assert_eq!(at(1, 480, 30).surely_since(at(1, 500, 20)), Some(ms(0)));
+        assert_eq!(at(1, 400, 30).surely_since(at(1, 500, 20)), None);
+        assert_eq!(at(2, 900, 0).surely_since(at(1, 500, 0)), None);
     }
 
     #[test]

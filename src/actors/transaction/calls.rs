@@ -53,6 +53,7 @@ impl TransactionActor {
                     return;
                 };
                 let arrived = Event::WebhookArrived {
+                    provider,
                     attempt,
                     event_id,
                     report: *report,

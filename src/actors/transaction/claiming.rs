@@ -26,12 +26,14 @@ impl TransactionActor {
     /// Looks for what was kept under the references that are known.
     pub(super) fn claim_inbox(&mut self, ctx: &mut Context<Self>) {
         let Some(seat) = &self.seat else { return };
-        let provider = seat.provider().to_owned();
-        let references: Vec<String> = seat.provider_references().map(str::to_owned).collect();
+        let known = seat.provider_references().into_iter();
+        let known: Vec<(String, String)> = known
+            .map(|(provider, reference)| (provider.to_owned(), reference.to_owned()))
+            .collect();
         let journal = Arc::clone(&self.house.journal);
         let found = async move {
             let mut kept = Vec::new();
-            for reference in references {
+            for (provider, reference) in known {
                 kept.extend(journal.kept_for(&provider, &reference).await?);
             }
             Ok::<Vec<Kept>, JournalError>(kept)
@@ -65,6 +67,7 @@ impl Handler<TakeNext> for TransactionActor {
         };
         tracing::info!(key = %self.key, event_id = kept.event_id, "claims a webhook that had come before");
         let event = Event::WebhookArrived {
+            provider: kept.provider.clone(),
             attempt,
             event_id: Some(kept.event_id.clone()),
             report: kept.report,

@@ -61,6 +61,7 @@ fn log_fact(record: &Record, next: &Transaction) {
             attempt,
             report,
             resend,
+            sent: _,
         } => {
             tracing::info!(%key, version, attempt, state, resend, finding = report.finding.as_str(), word = report.word.as_deref(), "answered");
         }
@@ -75,6 +76,7 @@ fn log_fact(record: &Record, next: &Transaction) {
             tracing::info!(%key, version, attempt, state, finding = report.finding.as_str(), after_window, "inquiry");
         }
         Fact::Webhook {
+            provider: _,
             attempt,
             event_id,
             report,

@@ -7,7 +7,7 @@ use actix::Context;
 use super::TransactionActor;
 use super::calls::healthy;
 use crate::ports::{NotPermitted, Notification, SendPermission};
-use crate::transaction::{Attempt, DeliveryResult, Effect, Errand, Event, Finding, Report};
+use crate::transaction::{Attempt, DeliveryResult, Effect, Errand, Event, Fate, Timer, Timestamp};
 
 impl TransactionActor {
     pub(super) fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
@@ -31,7 +31,12 @@ impl TransactionActor {
         let Some(intent) = seat.attempt().map(|attempt| Arc::clone(&attempt.intent)) else {
             return;
         };
-        let call = provider.submit(intent, seat.request.traceparent.clone(), self.permission());
+        let submit_by = seat.request.submit_by;
+        let permission = self.permission(Timer::SubmissionOverdue, move |wall| {
+            let in_time = wall < submit_by;
+            in_time.then_some(()).ok_or(NotPermitted::SubmitByPassed)
+        });
+        let call = provider.submit(intent, seat.request.traceparent.clone(), permission);
         Self::run(ctx, self, call, move |_, result| {
             if let Some(permit) = permit {
                 permit.came_back(healthy(&result.report.finding));
@@ -76,55 +81,63 @@ impl TransactionActor {
         });
     }
 
-    /// Sends the request again, unless the time in which that is safe has passed while the record of it
-    /// became durable.
+    /// Sends the request again, if that is still safe when its first byte would leave.
     fn resend(&mut self, attempt: u32, ctx: &mut Context<Self>) {
         let permit = self.inquiry_permit.take();
         let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else {
             return;
         };
-        let Some(intent) = seat.attempt().map(|attempt| Arc::clone(&attempt.intent)) else {
+        let Some(repeated) = seat.attempt() else {
             return;
         };
-        let safe = seat.is_resend_safe(self.house.clock.now().wall);
-        let call = safe
-            .then(|| provider.submit(intent, seat.request.traceparent.clone(), self.permission()));
-        let call = async move {
-            match call {
-                Some(call) => Some(call.await),
-                None => None,
+        let (since, until) = (repeated.started_at, repeated.resend_safe_until());
+        // It may be the first of its kind to be executed, unless the provider says that it has it.
+        let submit_by = (repeated.fate != Fate::Pending).then_some(seat.request.submit_by);
+        let permission = self.permission(Timer::InquiryOverdue, move |wall| {
+            if wall < since || until.is_none_or(|until| wall >= until) {
+                return Err(NotPermitted::ResendUnsafe);
             }
-        };
-        Self::run(ctx, self, call, move |_, result| match result {
-            Some(result) => {
-                if let Some(permit) = permit {
-                    permit.came_back(healthy(&result.report.finding));
-                }
-                Event::ResendAnswered {
-                    attempt,
-                    sent_at: result.sent_at,
-                    report: result.report,
-                }
+            match submit_by {
+                Some(submit_by) if wall >= submit_by => Err(NotPermitted::SubmitByPassed),
+                Some(_) | None => Ok(()),
             }
-            None => {
-                drop(permit);
-                let why = "not sent again: the time in which that is safe was over".to_owned();
-                Event::ResendAnswered {
-                    attempt,
-                    sent_at: None,
-                    report: Report::bare(Finding::Unclear { why }),
-                }
+        });
+        let intent = Arc::clone(&repeated.intent);
+        let call = provider.submit(intent, seat.request.traceparent.clone(), permission);
+        Self::run(ctx, self, call, move |_, result| {
+            if let Some(permit) = permit {
+                permit.came_back(healthy(&result.report.finding));
+            }
+            Event::ResendAnswered {
+                attempt,
+                sent_at: result.sent_at,
+                report: result.report,
             }
         });
     }
 
-    /// Asked by the request itself, right before its first byte.
-    fn permission(&self) -> SendPermission {
+    /// Asked by the request itself, right before its first byte: whether this node may act, the call has
+    /// not been given up (`overdue` is its timer), and the wall clock still allows it.
+    fn permission(
+        &self,
+        overdue: Timer,
+        allowed_at: impl Fn(Timestamp) -> Result<(), NotPermitted> + Send + Sync + 'static,
+    ) -> SendPermission {
         let (house, partition, tenure) =
             (Arc::clone(&self.house), self.key.partition(), self.tenure);
+        let given_up = self
+            .seat
+            .as_ref()
+            .and_then(|seat| seat.volatile.timers.due(overdue));
         SendPermission::asking(move || {
-            let may_act = house.ownership.may_act(partition, tenure);
-            may_act.then_some(()).ok_or(NotPermitted::NotOwner)
+            let now = house.clock.now();
+            if !house.ownership.may_act(partition, tenure) {
+                return Err(NotPermitted::NotOwner);
+            }
+            if given_up.is_some_and(|given_up| now.mono >= given_up) {
+                return Err(NotPermitted::GivenUp);
+            }
+            allowed_at(now.wall)
         })
     }
 

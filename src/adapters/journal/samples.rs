@@ -79,6 +79,7 @@ impl Life {
     pub(super) fn completed(&mut self) -> Append {
         self.decide(
             Event::WebhookArrived {
+                provider: self.transaction.provider().to_owned(),
                 attempt: Some(1),
                 event_id: None,
                 report: Report::bare(Finding::Completed),
@@ -91,6 +92,7 @@ impl Life {
     pub(super) fn declined(&mut self) -> Append {
         self.decide(
             Event::WebhookArrived {
+                provider: self.transaction.provider().to_owned(),
                 attempt: Some(1),
                 event_id: None,
                 report: Report::bare(Finding::Declined),
@@ -151,6 +153,7 @@ pub(super) fn kept(provider: &str, event_id: &str, references: &[&str]) -> Kept 
 
 fn now(second: u64) -> Now {
     Now {
+        lasting: None,
         wall: wall(second),
         mono: Mono::from_millis(second * 1000),
     }

@@ -159,16 +159,17 @@ fn redeliver(mut step: Step<'_>, act: Act) -> Result<Decision, Ignored> {
     }
 }
 
-/// Whether a call is out, the provider holds the last attempt, or a ghost window is open over one in
+/// Whether a call is out, the provider holds an attempt, or a ghost window is open over one in
 /// doubt. A window that the profile does not state never ends.
 fn still_open(step: &Step<'_>) -> bool {
     let volatile = &step.next.volatile;
     let held_by_provider = step
         .next
-        .attempt()
-        .is_some_and(|attempt| attempt.fate == Fate::Pending);
+        .attempts
+        .iter()
+        .any(|attempt| attempt.fate == Fate::Pending);
     held_by_provider
-        || volatile.submission == Errand::Out
+        || volatile.own_request_is_out()
         || step.next.may_execute() && volatile.window_ends.is_none_or(|ends| step.now.mono < ends)
 }
 

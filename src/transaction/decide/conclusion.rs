@@ -6,8 +6,9 @@ use super::super::evidence::{Conflict, ConflictKind, Outcome, Resolution, Source
 use super::super::policy::MAX_CONFLICTS;
 use super::super::record::{AttemptFate, Fact};
 use super::super::state::{State, Transaction};
+use super::dispute::{self, Difference};
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, amount};
+use super::{Decision, Ignored};
 
 /// "This attempt was executed", or "was processed and refused".
 #[derive(Clone, Copy)]
@@ -30,7 +31,7 @@ impl Claim {
             kind,
             source: self.source,
             attempt: self.attempt,
-            claimed: self.outcome,
+            claimed: Some(self.outcome),
         }
     }
 
@@ -53,8 +54,8 @@ impl Claim {
 }
 
 pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<Decision, Ignored> {
-    if claim.outcome == Outcome::Completed && amount::differs(&step.next, &fact) {
-        return amount::mismatched(step, claim, fact);
+    if claim.outcome == Outcome::Completed && dispute::amount_differs(&step.next, &fact) {
+        return dispute::executed_otherwise(step, claim, fact, Difference::Amount);
     }
     let fate = changed_fate(&step.next, claim);
     let brings = Brings {
@@ -70,7 +71,7 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
         | State::InReview { .. } => {
             let executed_beside = step.next.executed_beside(claim.about(&step.next));
             if claim.outcome == Outcome::Declined
-                && (later_attempt_decides(&step.next, claim) || executed_beside)
+                && (another_attempt_decides(&step.next, claim) || executed_beside)
             {
                 // This attempt is known to have moved nothing; another one may still, or has.
                 if fate.is_none() {
@@ -81,9 +82,9 @@ pub(super) fn conclude(mut step: Step<'_>, claim: Claim, fact: Fact) -> Result<D
                 step.keep_asking();
             } else {
                 let conflict = doubled(&step.next, claim)
-                    // It was said to be executed, if for another amount, and now to be declined.
+                    // It was said to be executed, if not as asked, and now to be declined.
                     .or(
-                        (claim.outcome == Outcome::Declined && step.next.amount_is_disputed())
+                        (claim.outcome == Outcome::Declined && step.next.execution_is_disputed())
                             .then_some(ConflictKind::CompletedAgainstDeclined),
                     )
                     .map(|kind| claim.conflict(kind));
@@ -150,11 +151,11 @@ pub(super) fn doubled(transaction: &Transaction, claim: Claim) -> Option<Conflic
     if transaction.executed_beside(claim.about(transaction)) {
         return Some(ConflictKind::ExecutedTwice);
     }
-    later_attempt_decides(transaction, claim).then_some(ConflictKind::MayBeExecutedTwice)
+    another_attempt_decides(transaction, claim).then_some(ConflictKind::MayBeExecutedTwice)
 }
 
-/// The fate that the claim gives to an attempt, unless that was known. What was executed for another
-/// amount is not settled before the review of it is.
+/// The fate that the claim gives to an attempt, unless that was known. What was executed otherwise than
+/// asked is not settled before the review of it is.
 pub(super) fn changed_fate(transaction: &Transaction, claim: Claim) -> Option<AttemptFate> {
     let attempt = claim.about(transaction);
     let index = usize::try_from(attempt)
@@ -162,19 +163,16 @@ pub(super) fn changed_fate(transaction: &Transaction, claim: Claim) -> Option<At
         .wrapping_sub(1);
     let known = transaction.attempts.get(index)?.fate;
     let settled = matches!(known, Fate::Completed | Fate::Declined)
-        && (known == claim.fate() || !transaction.amount_is_disputed());
+        && (known == claim.fate() || !transaction.execution_is_disputed());
     (!settled).then(|| AttemptFate {
         attempt,
         fate: claim.fate(),
     })
 }
 
-/// Whether the claim is about an earlier attempt while a later one may still be executed.
-fn later_attempt_decides(transaction: &Transaction, claim: Claim) -> bool {
-    claim
-        .attempt
-        .is_some_and(|attempt| attempt < transaction.attempt_no())
-        && transaction.may_execute()
+/// Whether another attempt than the one that the claim is about may still be executed.
+fn another_attempt_decides(transaction: &Transaction, claim: Claim) -> bool {
+    transaction.may_execute_beside(claim.about(transaction))
 }
 
 fn resolved_attempt(transaction: &Transaction) -> Option<u32> {

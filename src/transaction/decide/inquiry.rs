@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::super::attempts::Fate;
+use super::super::attempts::{Attempt, Fate};
 use super::super::event::Effect;
 use super::super::evidence::{Finding, Report, Source};
 use super::super::policy::Way;
 use super::super::record::Fact;
-use super::super::state::{Errand, State};
+use super::super::state::{Errand, Repetition, State};
 use super::super::time::Mono;
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};
 use super::step::Step;
-use super::{Decision, Ignored, resend, submission};
+use super::{Decision, Ignored, pending, resend, submission};
 
 /// The gate granted an inquiry that this transaction queued for.
 pub(super) fn permitted(mut step: Step<'_>, waited: Duration) -> Result<Decision, Ignored> {
@@ -58,18 +58,23 @@ pub(super) fn answered(
 ) -> Result<Decision, Ignored> {
     let present = attempt == step.next.attempt_no();
     // A report about an earlier attempt is one that had been given up: the present inquiry is still out.
-    if present && step.next.volatile.inquiry == Errand::Out {
+    let asked = step.next.volatile.inquiry == Errand::Out
+        && step.next.volatile.repetition != Repetition::Out;
+    if present && asked {
         step.next.volatile.inquiry = Errand::Idle;
         step.disarm(Timer::InquiryOverdue);
         step.came_home = true;
     }
     step.next.volatile.last_asked = Some(sent_at);
+    step.next.volatile.awaits_first_report = false;
+    let report = step.about(attempt, report);
     let after_window = present
         && step
             .next
             .volatile
             .window_ends
             .is_some_and(|ends| sent_at >= ends);
+    let proves_absence = after_window && absence_is_provable(&step);
     let outcome = report.finding.outcome();
     let finding = report.finding.clone();
     let fact = Fact::Inquired {
@@ -89,14 +94,19 @@ pub(super) fn answered(
             fact,
         );
     }
+    if finding == Finding::Pending
+        && let Some(news) = pending::news(&step.next, attempt)
+    {
+        return pending::take(step, news, fact, attempt, None);
+    }
     if !present {
         return Err(Ignored::Stale);
     }
     match step.next.state {
         State::Unknown { .. } => match finding {
-            Finding::Pending => step.enter_pending(fact, attempt, None),
-            Finding::NotFound if after_window => submission::absent(&mut step, fact, attempt),
+            Finding::NotFound if proves_absence => submission::absent(&mut step, fact, attempt),
             Finding::NotFound
+            | Finding::Pending
             | Finding::Unclear { .. }
             | Finding::NotExecuted { .. }
             | Finding::Completed
@@ -107,7 +117,7 @@ pub(super) fn answered(
         State::InReview { .. } => {
             let never_seen = step.next.last_fate() == Some(Fate::Unknown);
             match finding {
-                Finding::NotFound if after_window && never_seen => {
+                Finding::NotFound if proves_absence && never_seen => {
                     submission::absent(&mut step, fact, attempt)
                 }
                 Finding::NotFound
@@ -124,6 +134,13 @@ pub(super) fn answered(
         State::Completed | State::Declined | State::Failed => return Err(Ignored::Late),
     }
     step.done()
+}
+
+/// Whether "not found" can prove that the last attempt was never executed: not while a request of ours may
+/// still leave, and not once the provider has shown that it has the attempt.
+fn absence_is_provable(step: &Step<'_>) -> bool {
+    let acknowledged = |attempt: &Attempt| attempt.is_acknowledged();
+    !step.next.volatile.own_request_is_out() && !step.next.attempt().is_some_and(acknowledged)
 }
 
 fn ask_again(step: &mut Step<'_>, fact: Fact) {

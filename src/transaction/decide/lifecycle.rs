@@ -1,19 +1,26 @@
 //! The actor comes back without a memory of time, or is about to lose it.
 
+use std::time::Duration;
+
 use super::super::event::Effect;
 use super::super::record::{DeliveryRecord, Fact};
 use super::super::state::{Delivery, State, Volatile};
 use super::super::timers::Timer;
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, amount};
+use super::{Decision, Ignored, dispute};
 
 const STOPPED: &str = "teller stopped while the request was out";
 
-/// Rebuilt from the journal. What was in flight is unknown and asked about at once; a whole ghost
-/// window starts anew, because nobody can say when the request really left (law 3), or whether the
-/// former life has noticed yet that it is over.
+/// Rebuilt from the journal. What was in flight is unknown and asked about at once. Its ghost window
+/// restarts in full, because it is not known when the request really left (law 3), or whether the former
+/// life has noticed yet that it is over. Only a request that had come home, and of which it is written on a
+/// timeline that still runs when it had left, keeps its window.
 pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
-    step.next.volatile = Volatile::default();
+    step.next.volatile = Volatile {
+        awaits_first_report: true,
+        ..Volatile::default()
+    };
+    let passed = time_since_sending(&step);
     match step.next.state {
         State::Accepted => step.ask_to_submit(),
         State::Submitting { attempt } => {
@@ -26,7 +33,7 @@ pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
             step.arm(Timer::Inquire, step.now.mono);
         }
         State::InReview { .. } => {
-            amount::lose_call_in_review(&mut step, STOPPED);
+            dispute::lose_call_in_review(&mut step, STOPPED);
             step.start_doubt(None);
             step.disarm(Timer::Review);
             step.arm(Timer::Inquire, step.now.mono);
@@ -39,14 +46,23 @@ pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
         State::Completed | State::Declined | State::Failed => {}
     }
     if let Some(ends) = &mut step.next.volatile.window_ends {
-        *ends = *ends + step.policy.max_pause;
+        *ends = match passed {
+            Some(passed) => (*ends - passed).max(step.now.mono),
+            None => *ends + step.policy.max_pause,
+        };
     }
     // The former life may have ended between the commit that taught a reference and the claim.
-    if step.next.is_open() && step.next.provider_references().next().is_some() {
+    if step.next.is_open() && !step.next.provider_references().is_empty() {
         step.effect(Effect::ClaimInbox);
     }
     tell_again(&mut step);
     step.done()
+}
+
+/// How long ago the last attempt's last sending surely left, if that is known.
+fn time_since_sending(step: &Step<'_>) -> Option<Duration> {
+    let sent = step.next.attempt()?.sent?;
+    step.now.lasting?.surely_since(sent)
 }
 
 /// Goes on telling the app where the former life left off. A profile that was changed meanwhile may

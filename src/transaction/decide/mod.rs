@@ -5,11 +5,12 @@
 
 mod accept;
 mod act;
-mod amount;
 mod conclusion;
+mod dispute;
 mod inquiry;
 mod lifecycle;
 mod notification;
+mod pending;
 mod resend;
 mod step;
 mod submission;
@@ -23,7 +24,8 @@ use super::event::{Effect, Event};
 use super::policy::Policy;
 use super::record::Record;
 use super::state::Transaction;
-use super::time::Now;
+use super::time::{Mono, Now};
+use super::timers::Timer;
 
 /// What to do about an event: commit, then become `next`, then perform.
 #[derive(Clone, PartialEq, Debug)]
@@ -34,6 +36,28 @@ pub struct Decision {
     pub next: Transaction,
     /// To be performed once the records are durable.
     pub effects: Vec<Effect>,
+}
+
+impl Decision {
+    /// The same, made durable at `durable`: a commit takes as long as the disk or the store likes, and the
+    /// calls that follow it begin only then. So the time that each of them may take counts from there.
+    #[must_use]
+    pub fn made_durable(mut self, durable: Mono, policy: &Policy) -> Self {
+        let call_ends = durable + policy.call_overdue_after;
+        for effect in &self.effects {
+            let timer = match effect {
+                Effect::Submit { .. } => Timer::SubmissionOverdue,
+                Effect::Inquire { .. } | Effect::Resend { .. } => Timer::InquiryOverdue,
+                Effect::Notify => Timer::NotifyOverdue,
+                Effect::AskToSubmit
+                | Effect::AskToInquire
+                | Effect::LeaveGate
+                | Effect::ClaimInbox => continue,
+            };
+            self.next.volatile.timers.arm(timer, call_ends);
+        }
+        self
+    }
 }
 
 /// Why an event changes nothing.
@@ -141,10 +165,11 @@ pub fn decide(
             report,
         } => resend::answered(step, attempt, sent_at, report),
         Event::WebhookArrived {
+            provider,
             attempt,
             event_id,
             report,
-        } => webhook::arrived(step, attempt, event_id, report),
+        } => webhook::arrived(step, provider, attempt, event_id, report),
         Event::HintArrived => webhook::hinted(step),
         Event::TimerFired(timer) => timer::fired(step, timer),
         Event::NotificationAnswered { version, result } => {

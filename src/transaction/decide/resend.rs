@@ -9,12 +9,12 @@ use super::super::event::Effect;
 use super::super::evidence::{Finding, Report, Source};
 use super::super::policy::Way;
 use super::super::record::Fact;
-use super::super::state::{Errand, State};
+use super::super::state::{Errand, Repetition, State};
 use super::super::time::Mono;
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, inquiry};
+use super::{Decision, Ignored, inquiry, pending};
 
 #[cfg(doc)]
 use super::super::state::Transaction;
@@ -32,16 +32,22 @@ pub(super) fn way(step: &Step<'_>) -> Way {
     };
     match way {
         Way::Ask => Way::Ask,
-        Way::Resend if step.next.may_resend(step.now.wall) => Way::Resend,
+        Way::Resend if repeats(step) => Way::Resend,
         Way::Resend | Way::Never => Way::Never,
     }
+}
+
+/// One repetition at a time: another one is not begun while the last has not come back.
+fn repeats(step: &Step<'_>) -> bool {
+    step.next.volatile.repetition == Repetition::Home && step.next.may_resend(step.now.wall)
 }
 
 /// The gate granted an inquiry: the request goes out again once that is durable.
 pub(super) fn send_again(step: &mut Step<'_>) {
     let attempt = step.next.attempt_no();
     step.note(Fact::Resent { attempt }, Brings::default());
-    restart_window(step, step.now.mono);
+    step.move_window(step.now.mono);
+    step.next.volatile.repetition = Repetition::Out;
     step.effect(Effect::Resend { attempt });
 }
 
@@ -54,20 +60,24 @@ pub(super) fn answered(
     report: Report,
 ) -> Result<Decision, Ignored> {
     let present = attempt == step.next.attempt_no();
-    if present && step.next.volatile.inquiry == Errand::Out {
+    let repetition = std::mem::take(&mut step.next.volatile.repetition);
+    if present && repetition == Repetition::Out {
         step.next.volatile.inquiry = Errand::Idle;
         step.disarm(Timer::InquiryOverdue);
-        step.came_home = true;
     }
+    step.came_home = present && repetition != Repetition::Home;
     step.next.volatile.last_asked = Some(sent_at.unwrap_or(step.now.mono));
+    step.next.volatile.awaits_first_report = false;
     if let Some(sent_at) = sent_at.filter(|_| present) {
-        restart_window(&mut step, sent_at);
+        step.move_window(sent_at);
     }
+    let report = step.about(attempt, report);
     let (outcome, finding) = (report.finding.outcome(), report.finding.clone());
     let fact = Fact::Answered {
         attempt,
         report,
         resend: true,
+        sent: step.lasting(sent_at.filter(|_| outcome.is_none())),
     };
     if let Some(outcome) = outcome {
         let attempt = inquiry::tells_attempts_apart(&step, attempt).then_some(attempt);
@@ -78,19 +88,18 @@ pub(super) fn answered(
         };
         return conclusion::conclude(step, claim, fact);
     }
+    if finding == Finding::Pending
+        && let Some(news) = pending::news(&step.next, attempt)
+    {
+        return pending::take(step, news, fact, attempt, sent_at);
+    }
     if !present {
         return Err(Ignored::Stale);
     }
     match step.next.state {
-        State::Unknown { .. } => match finding {
-            Finding::Pending => step.enter_pending(fact, attempt, None),
-            Finding::Completed
-            | Finding::Declined
-            | Finding::NotFound
-            | Finding::NotExecuted { .. }
-            | Finding::Unclear { .. } => ask_again(&mut step, fact),
-        },
-        State::Pending { .. } | State::InReview { .. } => ask_again(&mut step, fact),
+        State::Unknown { .. } | State::Pending { .. } | State::InReview { .. } => {
+            ask_again(&mut step, fact)
+        }
         State::Accepted | State::Submitting { .. } | State::BackingOff { .. } => {
             return Err(Ignored::Stale);
         }
@@ -103,18 +112,5 @@ fn ask_again(step: &mut Step<'_>, fact: Fact) {
     step.note(fact, Brings::default());
     if step.next.volatile.inquiry == Errand::Idle {
         step.arm_next_inquiry();
-    }
-}
-
-/// The window of the last attempt ends a whole window after its last sending. Where none runs (it has
-/// ended with the doubt, or the profile states none), none starts.
-fn restart_window(step: &mut Step<'_>, sent_at: Mono) {
-    let window = step
-        .next
-        .attempt()
-        .and_then(|attempt| attempt.intent.window);
-    let ends = &mut step.next.volatile.window_ends;
-    if let (Some(window), Some(ends)) = (window, ends) {
-        *ends = (*ends).max(sent_at + window.whole());
     }
 }

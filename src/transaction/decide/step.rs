@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::super::attempts::Fate;
 use super::super::event::Effect;
 use super::super::evidence::{Conflict, Outcome, Resolution, Source};
+use super::super::evidence::{Finding, Report};
 use super::super::policy::{MAX_RECORDED_INQUIRIES, Policy, Way};
 use super::super::record::{AttemptFate, Fact, RECORD_FORMAT, Record};
-use super::super::state::{Delivery, Errand, ReviewReason, State, Status, Transaction};
-use super::super::time::{Mono, Now};
+use super::super::state::{Delivery, Errand, Repetition, ReviewReason, State, Status, Transaction};
+use super::super::time::{LastingInstant, Mono, Now};
 use super::super::timers::Timer;
 use super::{Decision, Ignored, resend};
 
@@ -111,12 +112,12 @@ impl<'a> Step<'a> {
             conflict: brings.conflict,
             tell: brings.tell && self.policy.notify.is_some(),
         };
-        let knew = self.next.provider_references().count();
+        let knew = self.next.provider_references().len();
         self.next
             .apply(&record)
             .expect("a step numbers its records itself and names only attempts that started");
         self.records.push(record);
-        if self.next.provider_references().count() > knew {
+        if self.next.provider_references().len() > knew {
             self.effect(Effect::ClaimInbox);
         }
     }
@@ -159,6 +160,27 @@ impl<'a> Step<'a> {
         self.effect(Effect::Submit { attempt });
     }
 
+    /// The report, or, if it names another payment than this attempt, that it says nothing about it.
+    pub(super) fn about(&self, attempt: u32, report: Report) -> Report {
+        if !self.next.names_another_payment(attempt, &report) {
+            return report;
+        }
+        let named = report.provider_reference.as_deref().unwrap_or_default();
+        let why = format!("it is about another payment of the provider's, {named:?}");
+        Report {
+            finding: Finding::Unclear { why },
+            provider_reference: None,
+            amount: None,
+            ..report
+        }
+    }
+
+    /// A moment of this process's clock on the timeline that outlives the process, if there is one.
+    pub(super) fn lasting(&self, at: Option<Mono>) -> Option<LastingInstant> {
+        let ago = self.now.mono.since(at?);
+        self.now.lasting.map(|now| now.before(ago))
+    }
+
     /// From here on the attempt may have been executed. `sent_at` is when its first byte left; where
     /// that isn't known, a whole window starts now.
     pub(super) fn enter_unknown(&mut self, fact: Fact, attempt: u32, sent_at: Option<Mono>) {
@@ -182,24 +204,69 @@ impl<'a> Step<'a> {
         self.arm_next_inquiry();
     }
 
-    /// Starts, or goes on with, the time in doubt: window and review deadline.
+    /// Starts, or goes on with, the time in doubt: window and review deadline. A call of ours that was
+    /// given up stays out: its request may still leave.
     pub(super) fn start_doubt(&mut self, sent_at: Option<Mono>) {
         self.disarm(Timer::SubmissionOverdue);
-        let (now, review_after) = (self.now.mono, self.policy.review_after);
+        let now = self.now.mono;
         let window = self
             .next
             .attempt()
             .and_then(|attempt| attempt.intent.window);
         let volatile = &mut self.next.volatile;
-        volatile.submission = Errand::Idle;
         volatile.rung = 0;
         if volatile.doubt_since.is_none() {
             volatile.doubt_since = Some(now);
             volatile.window_ends = window.map(|window| sent_at.unwrap_or(now) + window.whole());
+        } else if let Some(sent_at) = sent_at {
+            self.move_window(sent_at);
         }
-        if volatile.timers.due(Timer::Review).is_none() {
-            volatile.timers.arm(Timer::Review, now + review_after);
+        self.arm(Timer::Review, now + self.time_until_review());
+    }
+
+    /// The window of the last attempt ends a whole window after its last sending. Where none runs (it has
+    /// ended with the doubt, or the profile states none), none starts.
+    pub(super) fn move_window(&mut self, sent_at: Mono) {
+        let window = self
+            .next
+            .attempt()
+            .and_then(|attempt| attempt.intent.window);
+        let ends = &mut self.next.volatile.window_ends;
+        if let (Some(window), Some(ends)) = (window, ends) {
+            *ends = (*ends).max(sent_at + window.whole());
         }
+    }
+
+    /// How long until a person is asked, and how long the profile allows in all. Both count from what is
+    /// durable, so that restarts and changes of owner don't put it off.
+    fn time_until_review(&self) -> Duration {
+        let (passed, allowed) = self.time_in_doubt();
+        allowed.saturating_sub(passed)
+    }
+
+    /// How long the last attempt has been in doubt, or pending at the provider, by the records; and how
+    /// long it may be so before a person is asked.
+    pub(super) fn time_in_doubt(&self) -> (Duration, Duration) {
+        let attempt = self.next.attempt();
+        let (since, allowed) = match self.next.state {
+            State::Pending { .. } => (
+                attempt.and_then(|attempt| attempt.pending_since),
+                self.policy.pending_review_after,
+            ),
+            State::Accepted
+            | State::Submitting { .. }
+            | State::Unknown { .. }
+            | State::BackingOff { .. }
+            | State::InReview { .. }
+            | State::Completed
+            | State::Declined
+            | State::Failed => (
+                attempt.and_then(|attempt| attempt.doubt_since),
+                self.policy.review_after,
+            ),
+        };
+        let passed = since.map_or(Duration::ZERO, |since| self.now.wall.since(since));
+        (passed, allowed)
     }
 
     /// The attempt was surely not executed: the next one follows after `wait`.
@@ -251,14 +318,8 @@ impl<'a> Step<'a> {
         brings.resolution = Some(resolution);
         self.record(fact, to, brings);
         self.end_doubt();
-        let volatile = &mut self.next.volatile;
-        volatile.timers.disarm(Timer::Submit);
-        volatile.timers.disarm(Timer::Expire);
-        volatile.timers.disarm(Timer::SubmissionOverdue);
-        if volatile.submission == Errand::Queued {
-            volatile.submission = Errand::Idle;
-            self.effect(Effect::LeaveGate);
-        }
+        self.disarm(Timer::SubmissionOverdue);
+        self.leave_submission();
         if self
             .next
             .notice
@@ -294,10 +355,23 @@ impl<'a> Step<'a> {
         volatile.doubt_since = None;
         volatile.held = Duration::ZERO;
         volatile.rung = 0;
+        if volatile.repetition == Repetition::Out {
+            volatile.repetition = Repetition::GivenUp;
+        }
         if volatile.inquiry == Errand::Queued {
             self.effect(Effect::LeaveGate);
         }
         self.next.volatile.inquiry = Errand::Idle;
+    }
+
+    /// Nothing is submitted any more.
+    pub(super) fn leave_submission(&mut self) {
+        self.disarm(Timer::Submit);
+        self.disarm(Timer::Expire);
+        if self.next.volatile.submission == Errand::Queued {
+            self.next.volatile.submission = Errand::Idle;
+            self.effect(Effect::LeaveGate);
+        }
     }
 
     /// Arms the next inquiry where one belongs and none is armed or under way.

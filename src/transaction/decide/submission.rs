@@ -13,7 +13,7 @@ use super::super::timers::Timer;
 use super::accept::start_attempt;
 use super::conclusion::{self, Claim};
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, amount};
+use super::{Decision, Ignored, dispute, pending};
 
 /// The longest wait that a provider's `Retry-After` can ask for; more would park a payment on one
 /// header's word.
@@ -95,11 +95,14 @@ pub(super) fn answered(
         step.disarm(Timer::SubmissionOverdue);
         step.came_home = true;
     }
+    let report = step.about(attempt, report);
     let (outcome, finding) = (report.finding.outcome(), report.finding.clone());
+    let sent = step.lasting(sent_at.filter(|_| outcome.is_none()));
     let fact = Fact::Answered {
         attempt,
         report,
         resend: false,
+        sent,
     };
     if let Some(outcome) = outcome {
         let claim = Claim {
@@ -108,6 +111,11 @@ pub(super) fn answered(
             attempt: Some(attempt),
         };
         return conclusion::conclude(step, claim, fact);
+    }
+    if finding == Finding::Pending
+        && let Some(news) = pending::news(&step.next, attempt)
+    {
+        return pending::take(step, news, fact, attempt, sent_at);
     }
     if !present {
         return Err(Ignored::Stale);
@@ -122,56 +130,90 @@ fn inconclusive(
     finding: Finding,
     fact: Fact,
 ) -> Result<Decision, Ignored> {
-    match step.next.state {
-        State::Submitting { .. } => match finding {
-            Finding::Pending => step.enter_pending(fact, attempt, sent_at),
-            Finding::NotExecuted { why, retry_after } => {
-                not_executed(&mut step, fact, attempt, &why, retry_after)
-            }
-            Finding::Completed
-            | Finding::Declined
-            | Finding::NotFound
-            | Finding::Unclear { .. } => {
-                step.enter_unknown(fact, attempt, sent_at);
-            }
-        },
-        // The call had been given up, by its overdue timer or by a stop, and came back after all.
-        State::Unknown { .. } => match finding {
-            Finding::Pending => step.enter_pending(fact, attempt, sent_at),
-            Finding::NotExecuted { why, retry_after } => {
-                not_executed(&mut step, fact, attempt, &why, retry_after)
-            }
-            Finding::Completed
-            | Finding::Declined
-            | Finding::NotFound
-            | Finding::Unclear { .. } => {
-                return Err(Ignored::Uninformative);
-            }
-        },
-        State::InReview { .. } if step.next.last_fate() == Some(Fate::Out) => {
-            amount::answered_in_review(&mut step, fact, attempt, sent_at, &finding);
+    let finding = if proves_it_was_not_executed(&step) {
+        finding
+    } else {
+        disbelieved(finding)
+    };
+    match (step.next.state, finding) {
+        (
+            State::Submitting { .. } | State::Unknown { .. },
+            Finding::NotExecuted { why, retry_after },
+        ) => not_executed(&mut step, fact, attempt, &why, retry_after),
+        (State::Submitting { .. }, _) => step.enter_unknown(fact, attempt, sent_at),
+        (State::InReview { .. }, finding) if step.next.last_fate() == Some(Fate::Out) => {
+            dispute::answered_in_review(&mut step, fact, attempt, sent_at, &finding);
         }
-        State::InReview { .. } => match finding {
-            // What the provider once said it had is not undone by our own call's failure.
-            Finding::NotExecuted { why, .. } if step.next.last_fate() == Some(Fate::Unknown) => {
-                let brings = Brings::fate(attempt, Fate::NotExecuted);
-                if step.next.amount_is_disputed() {
-                    step.note(fact, brings);
-                } else {
-                    step.enter_failed(fact, Source::Answer, &why, brings);
-                }
+        (State::InReview { .. }, Finding::NotExecuted { why, .. })
+            if step.next.last_fate() == Some(Fate::Unknown) =>
+        {
+            let brings = Brings::fate(attempt, Fate::NotExecuted);
+            if step.next.execution_is_disputed() || step.next.may_execute_beside(attempt) {
+                step.note(fact, brings);
+                step.keep_asking();
+            } else {
+                step.enter_failed(fact, Source::Answer, &why, brings);
             }
-            Finding::Completed
-            | Finding::Declined
-            | Finding::Pending
-            | Finding::NotFound
-            | Finding::NotExecuted { .. }
-            | Finding::Unclear { .. } => return step.ignored(Ignored::Uninformative),
-        },
-        State::Accepted | State::Pending { .. } | State::BackingOff { .. } => {
-            return Err(Ignored::Stale);
         }
-        State::Completed | State::Declined | State::Failed => return step.ignored(Ignored::Late),
+        // The call had been given up, by its overdue timer or by a stop, or something else told more in
+        // the meantime; and then it came back after all.
+        (State::Pending { .. } | State::Unknown { .. } | State::InReview { .. }, _) => {
+            return came_home_late(step, fact, sent_at);
+        }
+        (State::Accepted | State::BackingOff { .. }, _) => return Err(Ignored::Stale),
+        (State::Completed | State::Declined | State::Failed, _) => {
+            return step.ignored(Ignored::Late);
+        }
+    }
+    step.done()
+}
+
+/// Whether a failure of our own call proves that the last attempt was not executed: not once the provider
+/// has shown that it has the attempt, and not if its request was sent again, because the failure says
+/// nothing about the repetition.
+fn proves_it_was_not_executed(step: &Step<'_>) -> bool {
+    step.next
+        .attempt()
+        .is_some_and(|attempt| !attempt.is_acknowledged() && attempt.resends == 0)
+}
+
+fn disbelieved(finding: Finding) -> Finding {
+    match finding {
+        Finding::NotExecuted { why, .. } => Finding::Unclear { why },
+        Finding::Completed
+        | Finding::Declined
+        | Finding::Pending
+        | Finding::NotFound
+        | Finding::Unclear { .. } => finding,
+    }
+}
+
+/// It decides nothing, but it says when the request left: the window ends a whole window after that.
+fn came_home_late(
+    mut step: Step<'_>,
+    fact: Fact,
+    sent_at: Option<Mono>,
+) -> Result<Decision, Ignored> {
+    if !step.came_home {
+        return Err(Ignored::Uninformative);
+    }
+    step.note(fact, Brings::default());
+    if let Some(sent_at) = sent_at {
+        step.move_window(sent_at);
+    }
+    if step.next.volatile.inquiry == Errand::Idle {
+        match step.next.state {
+            // The moment at which "not found" proves something has moved.
+            State::Unknown { .. } => step.arm_next_inquiry(),
+            State::Accepted
+            | State::Submitting { .. }
+            | State::Pending { .. }
+            | State::BackingOff { .. }
+            | State::InReview { .. }
+            | State::Completed
+            | State::Declined
+            | State::Failed => step.keep_asking(),
+        }
     }
     step.done()
 }
@@ -203,8 +245,8 @@ fn not_executed(
 /// The attempt is proven absent (law 3): submit again or give up, as the profile says.
 pub(super) fn absent(step: &mut Step<'_>, fact: Fact, attempt: u32) {
     let brings = Brings::fate(attempt, Fate::Absent);
-    if step.next.amount_is_disputed() {
-        // Another attempt was executed, for another amount: absence of this one ends nothing.
+    if step.next.execution_is_disputed() || step.next.may_execute_beside(attempt) {
+        // Another attempt was executed, or may be: absence of this one ends nothing.
         step.note(fact, brings);
         return step.keep_asking();
     }

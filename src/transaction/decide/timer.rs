@@ -6,10 +6,10 @@ use super::super::event::{DeliveryResult, Effect};
 use super::super::evidence::Source;
 use super::super::policy::Way;
 use super::super::record::Fact;
-use super::super::state::{Delivery, Errand, ReviewReason, State};
+use super::super::state::{Delivery, Errand, Repetition, ReviewReason, State};
 use super::super::timers::Timer;
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, amount, notification, resend, submission};
+use super::{Decision, Ignored, dispute, notification, resend, submission};
 
 /// While our own budget holds an inquiry back, the review deadline is looked at again after this.
 const REVIEW_POSTPONED: Duration = Duration::from_mins(1);
@@ -87,7 +87,7 @@ fn submission_overdue(mut step: Step<'_>) -> Result<Decision, Ignored> {
             step.done()
         }
         State::InReview { .. } => {
-            amount::lose_call_in_review(&mut step, "the call did not come back in time");
+            dispute::lose_call_in_review(&mut step, "the call did not come back in time");
             step.done()
         }
         State::Accepted
@@ -125,6 +125,9 @@ fn inquire(mut step: Step<'_>) -> Result<Decision, Ignored> {
 
 fn inquiry_overdue(mut step: Step<'_>) -> Result<Decision, Ignored> {
     step.next.volatile.inquiry = Errand::Idle;
+    if step.next.volatile.repetition == Repetition::Out {
+        step.next.volatile.repetition = Repetition::GivenUp;
+    }
     match step.next.state {
         State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
             step.arm_next_inquiry()
@@ -145,7 +148,7 @@ fn review(mut step: Step<'_>) -> Result<Decision, Ignored> {
             let held = std::mem::take(&mut step.next.volatile.held);
             if !held.is_zero() {
                 step.arm(Timer::Review, step.now.mono + held);
-            } else if step.next.volatile.inquiry == Errand::Queued {
+            } else if step.next.volatile.inquiry == Errand::Queued || asks_first(&step) {
                 step.arm(
                     Timer::Review,
                     step.now.mono + REVIEW_POSTPONED.min(step.policy.review_after),
@@ -169,6 +172,15 @@ fn review(mut step: Step<'_>) -> Result<Decision, Ignored> {
         | State::Declined
         | State::Failed => Err(Ignored::Stale),
     }
+}
+
+/// Whether a review waits for the first report since teller came back: while teller was away it could not
+/// ask, and that is not the provider's doubt. Not for longer than the profile allows twice over.
+fn asks_first(step: &Step<'_>) -> bool {
+    let (passed, allowed) = step.time_in_doubt();
+    step.next.volatile.awaits_first_report
+        && resend::way(step) != Way::Never
+        && passed < allowed.saturating_mul(2)
 }
 
 fn notify(mut step: Step<'_>) -> Result<Decision, Ignored> {

@@ -1,27 +1,31 @@
 //! The provider calls us: as evidence where the profile trusts the webhook, else as a hint.
 
-use super::super::evidence::{Finding, Report, Source};
+use super::super::evidence::{Finding, Outcome, Report, Source};
 use super::super::policy::{MAX_RECORDED_WEBHOOKS, Way};
 use super::super::record::Fact;
 use super::super::state::{Errand, State};
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};
+use super::dispute::{self, Difference};
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, resend};
+use super::{Decision, Ignored, pending, resend};
 
 /// A trusted webhook came in.
 pub(super) fn arrived(
-    mut step: Step<'_>,
+    step: Step<'_>,
+    provider: String,
     attempt: Option<u32>,
     event_id: Option<String>,
     report: Report,
 ) -> Result<Decision, Ignored> {
-    let known = |event_id: &String| step.next.knows_event(event_id);
+    let known = |event_id: &String| step.next.knows_event(&provider, event_id, &report);
     if event_id.as_ref().is_some_and(known) {
         return Err(Ignored::Duplicate);
     }
+    let other = attempt.is_some_and(|attempt| step.next.names_another_payment(attempt, &report));
     let (outcome, finding) = (report.finding.outcome(), report.finding.clone());
     let fact = Fact::Webhook {
+        provider: Some(provider),
         attempt,
         event_id,
         report,
@@ -32,26 +36,32 @@ pub(super) fn arrived(
             source: Source::Webhook,
             attempt,
         };
-        return conclusion::conclude(step, claim, fact);
+        return match (other, outcome) {
+            (false, _) => conclusion::conclude(step, claim, fact),
+            (true, Outcome::Completed) => {
+                dispute::executed_otherwise(step, claim, fact, Difference::Reference)
+            }
+            // Another payment of the provider's that moved no money changes nothing about this one.
+            (true, Outcome::Declined | Outcome::Failed) => Err(Ignored::Stale),
+        };
+    }
+    if other {
+        return Err(Ignored::Stale);
     }
     let present = step.next.attempt_no();
+    let about = attempt.unwrap_or(present);
+    if finding == Finding::Pending
+        && let Some(news) = pending::news(&step.next, about)
+    {
+        return pending::take(step, news, fact, about, None);
+    }
     if attempt.is_some_and(|attempt| attempt != present) {
         return Err(Ignored::Stale);
     }
     match step.next.state {
-        State::Unknown { .. } => match finding {
-            Finding::Pending => {
-                step.enter_pending(fact, present, None);
-                step.done()
-            }
-            Finding::Completed
-            | Finding::Declined
-            | Finding::NotFound
-            | Finding::NotExecuted { .. }
-            | Finding::Unclear { .. } => undecided(step, fact, &finding),
-        },
         State::Accepted
         | State::Submitting { .. }
+        | State::Unknown { .. }
         | State::Pending { .. }
         | State::BackingOff { .. }
         | State::InReview { .. } => undecided(step, fact, &finding),

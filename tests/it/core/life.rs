@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use teller::transaction::{
-    Decision, Effect, Event, Ignored, Mono, Now, Policy, Record, Timer, Timestamp, Transaction,
-    Volatile, accept, decide, invariants,
+    Decision, Effect, Event, Ignored, LastingInstant, Mono, Now, Policy, Record, Timer, Timestamp,
+    Transaction, Volatile, accept, decide, invariants,
 };
 
 use super::fixture::{BEGINNING, acceptance, intent};
@@ -21,6 +21,8 @@ pub(crate) struct Life {
     pub(crate) world_ms: u64,
     /// When the process that holds it began: the origin of its monotonic clock.
     pub(crate) boot_ms: u64,
+    /// The boots of the machine so far: its number names the timeline that outlives a process.
+    pub(crate) boots: u128,
     /// When each attempt was sent, in world time.
     pub(crate) sent_ms: Vec<u64>,
     /// When the last inquiry was sent, in world time.
@@ -36,6 +38,7 @@ impl Life {
         let now = Now {
             wall: Timestamp::from_millis(BEGINNING),
             mono: Mono::from_millis(0),
+            lasting: Some(lasting(0, 0)),
         };
         let decision = accept(&acceptance, first, now, &policy);
         assert_eq!(invariants::check_step(None, &decision), Ok(()));
@@ -46,6 +49,7 @@ impl Life {
             records: Vec::new(),
             world_ms: 0,
             boot_ms: 0,
+            boots: 0,
             sent_ms: Vec::new(),
             asked_ms: 0,
         };
@@ -57,6 +61,7 @@ impl Life {
         Now {
             wall: Timestamp::from_millis(BEGINNING) + Duration::from_millis(self.world_ms),
             mono: self.mono(self.world_ms),
+            lasting: Some(lasting(self.boots, self.world_ms)),
         }
     }
 
@@ -123,7 +128,14 @@ impl Life {
         due.is_some_and(|due| due <= self.now().mono)
     }
 
-    /// The process ends; another one folds what the journal holds, read back from its JSON.
+    /// The machine is booted again; another process folds what the journal holds.
+    pub(crate) fn reboot(&mut self) -> Result<Decision, Ignored> {
+        self.boots += 1;
+        self.restart()
+    }
+
+    /// The process ends; another one on the same machine folds what the journal holds, read back from its
+    /// JSON.
     pub(crate) fn restart(&mut self) -> Result<Decision, Ignored> {
         let text = serde_json::to_string(&self.records).expect("records are JSON");
         let read: Vec<Record> = serde_json::from_str(&text).expect("own output");
@@ -173,5 +185,14 @@ impl Life {
             folded, self.transaction,
             "the fold of all records differs from the live transaction"
         );
+    }
+}
+
+/// A moment of the world on the timeline of one boot.
+fn lasting(boot: u128, world_ms: u64) -> LastingInstant {
+    LastingInstant {
+        timeline: uuid::Uuid::from_u128(boot),
+        at_ms: world_ms,
+        uncertainty_ms: 0,
     }
 }

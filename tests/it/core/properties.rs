@@ -6,7 +6,8 @@
 
 use proptest::prelude::*;
 use teller::transaction::{
-    Effect, Fate, Inquiries, NotifyPolicy, OnAbsence, Policy, State, Timer, Transaction, Way,
+    Attempt, Effect, Fate, Inquiries, NotifyPolicy, OnAbsence, Policy, Repetition, State, Timer,
+    Transaction, Way,
 };
 
 use super::fixture::{policy, resending, s, silent};
@@ -91,7 +92,11 @@ fn make(life: &mut Life, (kind, wait, n): Move) {
         }
         14 => {
             if n % 2 == 0 || !life.archive() {
-                let _ = life.restart();
+                let _ = if n % 4 == 0 {
+                    life.reboot()
+                } else {
+                    life.restart()
+                };
             }
             return;
         }
@@ -159,6 +164,17 @@ fn go_on(life: &mut Life, seed: u8) -> Option<usize> {
             return Some(step);
         }
         let truth = |life: &Life| Truth::of(seed, life.transaction.attempt_no());
+        // A call that was given up comes back in the end.
+        let volatile = life.transaction.volatile;
+        let given_up = volatile.timers.due(Timer::SubmissionOverdue).is_none();
+        if volatile.submission == teller::transaction::Errand::Out && given_up {
+            let _ = life.happen(event(life, "answer unclear"));
+            continue;
+        }
+        if volatile.repetition == Repetition::GivenUp {
+            let _ = life.happen(event(life, "resent unclear"));
+            continue;
+        }
         let queued = teller::transaction::Errand::Queued;
         if life.transaction.volatile.submission == queued {
             // Whatever was touched stays where it is.
@@ -203,9 +219,14 @@ fn go_on(life: &mut Life, seed: u8) -> Option<usize> {
         // Nothing can prove that it never came where the provider once said that it had it, or
         // declares no window: a person finds out.
         let in_review = matches!(life.transaction.state, State::InReview { .. });
+        let acknowledged = life
+            .transaction
+            .attempt()
+            .is_some_and(Attempt::is_acknowledged);
         let provable = life.transaction.last_fate() == Some(Fate::Unknown)
+            && !acknowledged
             && life.transaction.volatile.window_ends.is_some();
-        let disputed = life.transaction.amount_is_disputed();
+        let disputed = life.transaction.execution_is_disputed();
         let unprovable = in_review && truth(life) == Truth::NeverCame && !provable;
         let unasked = in_review && life.policy.inquiry != Inquiries::ALWAYS;
         if (unprovable || disputed || unasked) && timer == Timer::Inquire {

@@ -46,6 +46,9 @@ pub(crate) fn event(life: &Life, words: &str) -> Event {
             report: read(rest),
         },
         ["webhook", rest @ ..] => Event::WebhookArrived {
+            provider: after(rest, "from")
+                .unwrap_or(life.transaction.provider())
+                .to_owned(),
             attempt: attempt(1),
             event_id: after(rest, "event").map(str::to_owned),
             report: read(rest),
@@ -178,6 +181,12 @@ pub(crate) fn state(state: State) -> String {
         State::InReview {
             why: ReviewReason::AmountMismatch,
         } => format!("{name} of its amount"),
+        State::InReview {
+            why: ReviewReason::OtherReference,
+        } => format!("{name} of its reference"),
+        State::InReview {
+            why: ReviewReason::EarlierAttempt,
+        } => format!("{name} of an earlier attempt"),
         State::Accepted
         | State::InReview {
             why: ReviewReason::Deadline,
@@ -266,7 +275,8 @@ pub(crate) fn consequences(life: &Life, decided: &Result<Decision, Ignored>) -> 
     }
     said.extend(
         next.provider_references()
-            .map(|known| format!("ref {known}")),
+            .into_iter()
+            .map(|(_, known)| format!("ref {known}")),
     );
     let seconds = |at| life.world(at) as f64 / 1_000.0;
     for (timer, due) in next.volatile.timers.armed() {

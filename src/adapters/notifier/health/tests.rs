@@ -8,6 +8,7 @@ const BEGINNING_MS: i64 = 1_793_620_800_000;
 
 fn at_ms(ms: u64) -> Now {
     Now {
+        lasting: None,
         wall: Timestamp::from_millis(BEGINNING_MS) + Duration::from_millis(ms),
         mono: Mono::from_millis(ms),
     }

@@ -85,10 +85,8 @@ pub(crate) async fn inquire(provider: &HttpProvider, n: u128) -> InquiryResult {
 
 pub(crate) fn attempt(intent: Intent) -> Attempt {
     Attempt {
-        intent: Arc::new(intent),
-        started_at: Timestamp::from_millis(0),
         fate: Fate::Unknown,
-        provider_reference: None,
+        ..Attempt::started(Arc::new(intent), Timestamp::from_millis(0))
     }
 }
 

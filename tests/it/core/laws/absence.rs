@@ -141,7 +141,7 @@ fn a_pending_report_ends_the_doubt_about_arrival_and_goes_on_asking() {
     check(
         "30      answer unclear   => unknown 1
          45.166  asks             => unknown 1
-         45.166  report pending   => pending 1, inquire at 50.166, review at 3630
+         45.166  report pending   => pending 1, inquire at 50.166, review at 3645.166
          50.166  asks             => pending 1
          50.166  report pending   => pending 1, inquire at 55.166
          55.166  asks             => pending 1

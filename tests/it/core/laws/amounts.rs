@@ -159,7 +159,7 @@ fn the_call_that_the_webhook_outran_comes_home() {
     );
     check(
         "2   webhook completed paying 999  => in review of its amount
-         9   answer unclear                => in review of its amount, no record",
+         9   answer unclear                => in review of its amount, record answered",
     );
     check(
         "2   webhook completed paying 999  => in review of its amount

@@ -25,7 +25,8 @@
 //! | `timer name` | it fires, if it is due |
 //! | `told ok`, `told badly [retry s]`, `told gone`, `told disabled`, `told held retry s`, each `[version v]` | a delivery comes back |
 //! | `act cancel`, `inquire`, `resubmit`, `redeliver`, `resolve outcome [while_open]`, each `[seen v]` | somebody acts |
-//! | `restart` | the process ends and another one folds the journal |
+//! | `restart` | the machine is booted again, and another process folds the journal |
+//! | `restart within boot` | the process ends, and another one on the same machine folds the journal |
 //! | `stopping` | the process is about to stop |
 //! | `asks` | short for: the inquiry timer fires, the gate grants at once, the inquiry is out |
 
@@ -33,8 +34,11 @@ mod absence;
 mod acts;
 mod amounts;
 mod archived;
+mod calls_out;
 mod conflicts;
+mod evidence;
 mod notification;
+mod pending;
 mod recovery;
 mod references;
 mod resending;
@@ -93,7 +97,8 @@ pub(super) fn play(mut life: Life, script: &str) -> Life {
 
 fn happen(life: &mut Life, words: &str) -> Vec<String> {
     let decided = match words {
-        "restart" => life.restart(),
+        "restart" => life.reboot(),
+        "restart within boot" => life.restart(),
         "asks" => {
             let due = life.happen(event(life, "timer inquire"));
             assert!(due.is_ok(), "no inquiry is due: {due:?}");

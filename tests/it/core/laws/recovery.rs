@@ -1,9 +1,9 @@
 //! A restart in every state: what was in flight is unknown, windows start anew, the first inquiry is
 //! at once, and nothing is sent that was not committed before.
 
-use super::super::fixture::policy;
+use super::super::fixture::{policy, resending, s};
 use super::super::life::Life;
-use super::{check, play};
+use super::{check, check_with, play};
 
 #[test]
 fn a_restart_while_accepted_asks_the_gate_again() {
@@ -37,7 +37,7 @@ fn a_restart_while_the_request_is_out_makes_it_unknown_and_asks_at_once() {
 fn a_restart_in_doubt_starts_the_whole_window_anew() {
     check(
         "30    answer unclear    => unknown 1, window ends at 121
-         120   restart           => unknown 1, inquire at 120, window ends at 241, review at 3720, no record
+         120   restart           => unknown 1, inquire at 120, window ends at 241, review at 3630, no record
          121   asks              => unknown 1
          121   report not_found  => unknown 1, no ask to submit
          241   asks              => unknown 1
@@ -49,7 +49,7 @@ fn a_restart_in_doubt_starts_the_whole_window_anew() {
 fn a_restart_while_pending_asks_at_once() {
     check(
         "5     answer pending    => pending 1
-         50    restart           => pending 1, inquire at 50, review at 3650
+         50    restart           => pending 1, inquire at 50, review at 3605
          50    asks              => pending 1
          50    report completed  => completed, by inquiry",
     );
@@ -165,4 +165,112 @@ fn a_wall_clock_that_was_set_back_never_expires_early() {
         .timers
         .due(teller::transaction::Timer::Expire);
     assert_eq!(due.map(|due| due.as_millis()), Some(7_200_000));
+}
+
+#[test]
+fn within_one_boot_the_window_goes_on_over_a_restart_once_its_sending_is_known() {
+    check(
+        "30    answer unclear        => unknown 1, window ends at 121
+         60    restart within boot   => unknown 1, inquire at 60, window ends at 121, no record
+         61    asks                  => unknown 1
+         61    report not_found      => unknown 1, no ask to submit
+         90    restart within boot   => unknown 1, window ends at 121
+         121   asks                  => unknown 1
+         121   report not_found      => backing off 1, ask to submit",
+    );
+    check(
+        "30    answer unclear        => unknown 1
+         200   restart within boot   => unknown 1, inquire at 200, window ends at 200
+         200   asks                  => unknown 1
+         200   report not_found      => backing off 1, ask to submit",
+    );
+}
+
+#[test]
+fn what_was_in_flight_starts_a_whole_window_within_one_boot_too() {
+    check(
+        "5     restart within boot     => unknown 1, record answer_lost, window ends at 126
+         6     restart within boot     => unknown 1, window ends at 127",
+    );
+    check(
+        "5     stopping                => unknown 1
+         6     restart within boot     => unknown 1, window ends at 127",
+    );
+    check(
+        "45    timer submission_overdue => unknown 1
+         50    restart within boot     => unknown 1, window ends at 171",
+    );
+    // A repetition that is out: nobody can say when it left.
+    play(
+        Life::begin(1, resending(policy(), s(3_600)), false, true),
+        "30    answer unclear          => unknown 1
+         40    restart within boot     => unknown 1, window ends at 121
+         40    asks                    => unknown 1, resend 1
+         50    restart within boot     => unknown 1, window ends at 171
+         50    asks                    => unknown 1, resend 1
+         51    resent unclear          => unknown 1
+         60    restart within boot     => unknown 1, window ends at 171",
+    );
+}
+
+#[test]
+fn another_boot_starts_a_whole_window() {
+    check(
+        "30    answer unclear        => unknown 1, window ends at 121
+         60    restart               => unknown 1, window ends at 181
+         70    restart within boot   => unknown 1, window ends at 191",
+    );
+}
+
+#[test]
+fn a_review_comes_in_time_however_often_teller_restarts() {
+    let mut life = play(
+        Life::begin(1, policy(), false, true),
+        "30    answer unclear        => unknown 1, review at 3630",
+    );
+    for _ in 0..5 {
+        life.world_ms += 700_000;
+        life = play(
+            life.clone(),
+            &format!(
+                "{} restart => unknown 1, review at 3630",
+                life.world_ms / 1_000
+            ),
+        );
+    }
+    play(
+        life,
+        "3600  asks                  => unknown 1
+         3600  report not_found      => unknown 1
+         3630  timer review          => in review",
+    );
+}
+
+#[test]
+fn after_a_long_absence_of_our_own_the_provider_is_asked_before_a_person_is() {
+    check(
+        "30    answer unclear        => unknown 1
+         5000  restart               => unknown 1, inquire at 5000, review at 5000
+         5000  timer review          => unknown 1, review at 5060
+         5001  asks                  => unknown 1
+         5002  report unclear        => unknown 1
+         5060  timer review          => in review",
+    );
+    // Not for ever: a provider that never answers is a person's affair.
+    check(
+        "30    answer unclear        => unknown 1
+         8000  restart               => unknown 1, review at 8000
+         8000  timer review          => in review",
+    );
+}
+
+#[test]
+fn what_the_provider_says_is_pending_has_a_deadline_of_its_own() {
+    check_with(
+        |policy| policy.pending_review_after = s(1_000_000),
+        "30    answer unclear        => unknown 1, review at 3630
+         100   webhook 1 pending     => pending 1, review at 1000100
+         5000  restart               => pending 1, review at 1000100
+         5001  report unclear        => pending 1",
+    );
 }

@@ -59,7 +59,7 @@ fn the_provider_may_say_that_it_has_it_and_give_its_reference_which_is_asked_for
 }
 
 #[test]
-fn a_resend_may_itself_be_a_ghost_so_not_found_proves_nothing_for_a_whole_window_after_it() {
+fn a_resend_may_itself_be_a_ghost_and_what_the_provider_has_named_is_never_absent() {
     check(
         "30   answer unclear        => unknown 1, window ends at 121
          100  timer inquire         => unknown 1
@@ -69,7 +69,8 @@ fn a_resend_may_itself_be_a_ghost_so_not_found_proves_nothing_for_a_whole_window
          170  asks                  => unknown 1, inquire 1
          170  report not_found      => unknown 1, no ask to submit
          221  asks                  => unknown 1, inquire 1
-         221  report not_found      => backing off 1, ask to submit",
+         221  report not_found      => unknown 1, no ask to submit
+         222  resent unclear        => unknown 1, record answered",
     );
 }
 
@@ -163,13 +164,15 @@ fn after_a_crash_what_is_in_doubt_is_sent_again_at_once() {
 }
 
 #[test]
-fn a_call_that_is_lost_is_followed_by_another() {
+fn a_repetition_that_is_given_up_is_followed_by_another_once_it_has_come_back() {
     check(
         "30   answer unclear         => unknown 1
          45   asks                   => unknown 1, resend 1
          90   timer inquiry_overdue  => unknown 1, inquire at 120
-         120  asks                   => unknown 1, resend 1
-         121  resent completed       => completed",
+         120  timer inquire          => unknown 1, no ask to inquire, inquire at 180
+         150  resent unclear         => unknown 1, record answered, inquire at 270
+         270  asks                   => unknown 1, resend 1
+         271  resent completed       => completed",
     );
 }
 

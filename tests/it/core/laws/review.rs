@@ -50,8 +50,8 @@ fn a_refusal_that_comes_after_the_provider_had_it_is_no_proof() {
         "30    answer unclear      => unknown 1
          60    asks                => unknown 1
          60    report pending      => pending 1
-         61    answer not_executed => ignored: stale
-         3630  timer review        => in review
+         61    answer not_executed => ignored: uninformative
+         3660  timer review        => in review
          9000  answer not_executed => ignored: uninformative",
     );
 }

@@ -55,11 +55,12 @@ fn the_present_provider_is_the_last_attempts() {
         "1   permit at other             => submitting 1
          2   answer not_executed ref o1  => backing off 1, ref o1
          4   timer submit                => backing off 1
-         5   permit                      => submitting 2, no ref",
+         5   permit                      => submitting 2, ref o1",
     );
     let transaction = &life.transaction;
     assert_eq!(transaction.provider(), "reference");
     assert_eq!(transaction.provider_of(1), "other");
+    assert_eq!(transaction.provider_references(), [("other", "o1")]);
 }
 
 #[test]

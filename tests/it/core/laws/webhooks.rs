@@ -11,7 +11,7 @@ fn the_same_event_changes_nothing_the_second_time() {
         "30  answer unclear            => unknown 1
          31  webhook not_found event a => unknown 1, record webhook, no inquire at 31
          32  webhook not_found event a => ignored: duplicate
-         33  webhook unclear event a   => ignored: duplicate
+         33  webhook not_found event a from other => unknown 1, record webhook
          34  webhook not_found event b => unknown 1, record webhook
          35  restart                   => unknown 1
          36  webhook not_found event b => ignored: duplicate
@@ -27,10 +27,9 @@ fn what_decides_nothing_is_kept_for_operators_in_every_state_that_is_open() {
         "1   webhook pending event a   => accepted, record webhook",
     );
     check(
-        "1    webhook pending event a   => submitting 1, record webhook
-         2    webhook 1 unclear event b => submitting 1, record webhook, no inquire at
+        "2    webhook 1 unclear event b => submitting 1, record webhook, no inquire at
          3    answer not_executed       => backing off 1
-         4    webhook pending event c   => backing off 1, record webhook",
+         4    webhook unclear event c   => backing off 1, record webhook",
     );
     check(
         "5    answer pending            => pending 1, inquire at 10
@@ -72,6 +71,7 @@ fn a_flood_of_webhooks_is_kept_up_to_a_bound_and_the_one_that_decides_is_always_
     let mut life = begin(policy());
     life = play(life, "5 answer unclear => unknown 1");
     let unclear = |n: usize| Event::WebhookArrived {
+        provider: "reference".to_owned(),
         attempt: None,
         event_id: Some(format!("event {n}")),
         report: report("unclear"),

@@ -1,35 +1,68 @@
-//! "Executed", for another amount than the app asked for: neither completed nor not executed. A person
-//! looks at it.
+//! "Executed", but not quite as the app asked: for another amount, or under another id of the provider's
+//! than the one that it gave before. Neither completed nor not executed: a person looks at it.
 //!
 //! The attempt's fate is [`Fate::Completed`] from then on, because money has moved: that forbids every
-//! further attempt (law 2), also after somebody has looked, and nothing that teller infers (absence, a
-//! refused connection) can end the transaction as failed. The state says that the amount is in doubt.
-//! It ends by evidence with the right amount, by the provider's decline, which is a contradiction, or by
-//! a person. A person needs no override for that: what was executed is no ghost.
+//! further attempt (law 2), also after a person has looked, and nothing that teller infers (absence, a
+//! refused connection) can end the transaction as failed. The state says what is in doubt. It ends by
+//! evidence that agrees with what was asked, by the provider's decline, which is a contradiction, or by a
+//! person. A person needs no override for that: what was executed is no ghost.
 
 use super::super::attempts::Fate;
-use super::super::event::Effect;
 use super::super::evidence::{ConflictKind, Finding};
 use super::super::record::Fact;
-use super::super::state::{Errand, ReviewReason, State, Transaction};
+use super::super::state::{ReviewReason, State, Transaction};
 use super::super::time::Mono;
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};
 use super::step::{Brings, Step};
 use super::{Decision, Ignored};
 
+/// In what the provider's "executed" differs from what was asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Difference {
+    /// In the amount.
+    Amount,
+    /// In the provider's own id.
+    Reference,
+}
+
+impl Difference {
+    fn review(self) -> ReviewReason {
+        match self {
+            Self::Amount => ReviewReason::AmountMismatch,
+            Self::Reference => ReviewReason::OtherReference,
+        }
+    }
+
+    /// The contradiction with an outcome that agrees with "executed", as far as that can be told.
+    fn beside_completed(self) -> ConflictKind {
+        match self {
+            Self::Amount => ConflictKind::AmountMismatch,
+            Self::Reference => ConflictKind::MayBeExecutedTwice,
+        }
+    }
+
+    fn beside_failed(self) -> ConflictKind {
+        match self {
+            Self::Amount => ConflictKind::AmountMismatch,
+            Self::Reference => ConflictKind::FailedButExecuted,
+        }
+    }
+}
+
 /// Whether the evidence in `fact` speaks of another amount than the app asked for.
-pub(super) fn differs(transaction: &Transaction, fact: &Fact) -> bool {
+pub(super) fn amount_differs(transaction: &Transaction, fact: &Fact) -> bool {
     let asked = transaction.request.amount.as_ref();
     fact.report()
         .is_some_and(|(_, report)| report.differs_from(asked))
 }
 
-/// The provider says that an attempt was executed, for another amount.
-pub(super) fn mismatched(
+/// The provider says that an attempt was executed, and something about it differs.
+pub(super) fn executed_otherwise(
     mut step: Step<'_>,
     claim: Claim,
     fact: Fact,
+    difference: Difference,
 ) -> Result<Decision, Ignored> {
     let fate = conclusion::changed_fate(&step.next, claim);
     match step.next.state {
@@ -39,15 +72,15 @@ pub(super) fn mismatched(
         | State::Unknown { .. }
         | State::BackingOff { .. }
         | State::InReview { .. } => {
-            if step.next.amount_is_disputed() && fate.is_none() {
+            if step.next.execution_is_disputed() && fate.is_none() {
                 step.keep_asking();
                 return step.ignored(Ignored::Duplicate);
             }
             let conflict = conclusion::doubled(&step.next, claim).map(|kind| claim.conflict(kind));
-            leave_the_gate(&mut step);
+            step.leave_submission();
             step.enter_review(
                 fact,
-                ReviewReason::AmountMismatch,
+                difference.review(),
                 Brings {
                     fate,
                     conflict,
@@ -58,7 +91,7 @@ pub(super) fn mismatched(
         }
         State::Completed | State::Declined => {
             let kind = conclusion::contradiction(&step.next, claim)
-                .unwrap_or(ConflictKind::AmountMismatch);
+                .unwrap_or(difference.beside_completed());
             let brings = Brings {
                 fate,
                 ..Brings::default()
@@ -67,23 +100,10 @@ pub(super) fn mismatched(
         }
         // What moved is not what was asked for, so the app is not told that it was completed; a person
         // says what it was.
-        State::Failed => conclusion::contradict(
-            step,
-            claim,
-            ConflictKind::AmountMismatch,
-            fact,
-            Brings::default(),
-        ),
-    }
-}
-
-/// Nothing is submitted any more.
-fn leave_the_gate(step: &mut Step<'_>) {
-    step.disarm(Timer::Submit);
-    step.disarm(Timer::Expire);
-    if step.next.volatile.submission == Errand::Queued {
-        step.next.volatile.submission = Errand::Idle;
-        step.effect(Effect::LeaveGate);
+        State::Failed => {
+            let kind = difference.beside_failed();
+            conclusion::contradict(step, claim, kind, fact, Brings::default())
+        }
     }
 }
 
@@ -108,10 +128,9 @@ pub(super) fn answered_in_review(
     step.disarm(Timer::Review);
 }
 
-/// In review, nobody will hear the call of the last attempt any more.
+/// In review, the call of the last attempt is given up. It stays out: its request may still leave.
 pub(super) fn lose_call_in_review(step: &mut Step<'_>, why: &str) {
     step.disarm(Timer::SubmissionOverdue);
-    step.next.volatile.submission = Errand::Idle;
     if step.next.last_fate() == Some(Fate::Out) {
         let (attempt, why) = (step.next.attempt_no(), why.to_owned());
         let fact = Fact::AnswerLost { attempt, why };

@@ -1,0 +1,128 @@
+//! Law 2: once the provider has shown that it has an attempt, neither "not found" nor a failure of our own
+//! call proves anything about it, in whatever order the news come.
+
+use super::super::fixture::{policy, resending, s};
+use super::{begin, check, play};
+
+#[test]
+fn pending_heard_while_the_call_is_out_is_not_forgotten() {
+    for answer in ["unclear", "not_executed", "not_found"] {
+        check(&format!(
+            "1     webhook 1 pending   => pending 1, record webhook
+             30    answer {answer}     => pending 1, record answered, no ask to submit
+             200   asks                => pending 1
+             200   report not_found    => pending 1, no ask to submit
+             3601  timer review        => in review
+             4300  asks                => in review
+             4300  report not_found    => in review, no by"
+        ));
+    }
+}
+
+#[test]
+fn pending_heard_in_review_is_not_forgotten() {
+    for news in ["webhook 1 pending", "report pending", "answer pending"] {
+        check(&format!(
+            "30    answer unclear      => unknown 1
+             3630  timer review        => in review
+             4230  asks                => in review
+             4231  {news}              => in review
+             4240  report unclear      => in review
+             9000  hint                => in review
+             9000  asks                => in review
+             9000  report not_found    => in review, no by"
+        ));
+    }
+}
+
+#[test]
+fn once_the_provider_has_given_an_id_of_its_own_not_found_proves_nothing() {
+    check(
+        "30    answer unclear ref p1  => unknown 1, ref p1
+         121   asks                   => unknown 1
+         121   report not_found       => unknown 1, no ask to submit
+         3630  timer review           => in review
+         4230  asks                   => in review
+         4230  report not_found       => in review, no by",
+    );
+    check(
+        "10    webhook 1 unclear ref p1 => submitting 1, ref p1
+         30    answer not_executed      => unknown 1, record answered, no ask to submit",
+    );
+}
+
+#[test]
+fn pending_revives_an_attempt_that_counted_as_not_executed_and_stops_the_next_one() {
+    check(
+        "3     answer not_executed  => backing off 1, submit at 4.121
+         4     webhook 1 pending    => pending 1, no submit at, no expire at
+         5     permit               => ignored: stale",
+    );
+    check(
+        "30    answer unclear       => unknown 1
+         121   asks                 => unknown 1
+         121   report not_found     => backing off 1, ask to submit
+         122   webhook pending      => pending 1, leave gate
+         123   permit               => ignored: stale
+         124   webhook 1 completed  => completed",
+    );
+}
+
+#[test]
+fn pending_of_an_earlier_attempt_asks_a_person_and_forbids_every_further_attempt() {
+    let both = "30    answer unclear       => unknown 1
+         121   asks                 => unknown 1
+         121   report not_found     => backing off 1
+         121   permit               => submitting 2
+         122   webhook 1 pending    => in review of an earlier attempt, submission_overdue at 166\n";
+    check(&format!(
+        "{both} 123 answer not_executed  => in review of an earlier attempt, record answered, no by
+                124 act resubmit         => refused: may be executed
+                125 act resolve failed   => refused: still open
+                126 webhook 1 declined   => declined, by webhook"
+    ));
+    check(&format!(
+        "{both} 123 answer completed     => completed, conflict may_be_executed_twice
+                124 webhook 1 completed  => completed, conflict executed_twice"
+    ));
+    check(&format!(
+        "{both} 123 webhook 2 declined   => in review of an earlier attempt, record webhook, no by
+                124 webhook 1 completed  => completed, by webhook"
+    ));
+    check(&format!(
+        "{both} 151 answer unclear       => in review of an earlier attempt
+                751 asks                 => in review of an earlier attempt
+                751 report not_found     => in review of an earlier attempt, no by"
+    ));
+}
+
+#[test]
+fn pending_after_it_was_given_up_is_shown_to_a_person() {
+    check(
+        "3     answer not_executed  => backing off 1
+         3700  timer expire         => failed, by teller
+         3701  webhook 1 pending    => failed, conflict failed_but_pending, disputed
+         3702  webhook 1 pending    => ignored: late
+         3703  webhook 1 completed  => completed, conflict failed_but_executed",
+    );
+}
+
+#[test]
+fn a_refusal_of_the_first_sending_says_nothing_about_its_repetition() {
+    let out = "45    timer submission_overdue => unknown 1, record answer_lost
+         60    asks                => unknown 1, resend 1\n";
+    play(
+        begin(resending(policy(), s(3_600))),
+        &format!(
+            "{out} 61  answer not_executed => unknown 1, record answered, no submit at
+                   62  resent completed    => completed, by answer"
+        ),
+    );
+    play(
+        begin(resending(policy(), s(3_600))),
+        &format!(
+            "{out} 62  resent unclear      => unknown 1
+                   63  answer not_executed => unknown 1, no submit at"
+        ),
+    );
+}
