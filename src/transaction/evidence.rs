@@ -194,7 +194,7 @@ pub struct Resolution {
 }
 
 /// Two claims that can't both be true, or should never both be true. Kept, shown and counted (law 5).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Conflict {
     /// Of which kind.
     pub kind: ConflictKind,

@@ -345,7 +345,7 @@ pub enum Delivery {
 
 /// What lives on this process's monotonic clock. Never stored: a restart begins with the default and
 /// `Event::Recovered` fills it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Volatile {
     /// The armed timers.
     pub timers: Timers,
@@ -375,7 +375,7 @@ pub struct Volatile {
 }
 
 /// Whether a piece of work is under way outside of the core.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Errand {
     /// Nothing is asked for.
     #[default]

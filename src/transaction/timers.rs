@@ -54,7 +54,7 @@ impl Timer {
 }
 
 /// The armed timers and when they are due.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Timers([Option<Mono>; Timer::ALL.len()]);
 
 impl Timers {

@@ -7,6 +7,7 @@ mod core;
 mod council;
 mod docs;
 mod kill;
+mod model;
 mod neighbours;
 mod servers;
 mod simulation;

@@ -16,7 +16,7 @@ mod overload;
 mod panics;
 mod passivation;
 mod policies;
-mod seed;
+pub(crate) mod seed;
 mod stand_in;
 mod storm;
 mod virtual_provider;
