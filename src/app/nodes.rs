@@ -23,7 +23,7 @@ use crate::api::forward::{
 };
 use crate::api::letters::{self, Bell};
 use crate::clock::{Clock, Correction};
-use crate::cluster::{Gates, Handle, Keeper, Parts, Table};
+use crate::cluster::{Gates, Handle, Keeper, Parts, StoreNews, Table};
 use crate::config::ClusterConfig;
 use crate::ports::{Council, NodeCard, Tenants};
 
@@ -153,7 +153,10 @@ impl Node {
             gates: Arc::new(HouseGates(Arc::clone(house))),
             table: self.table.clone(),
             lease: self.lease,
-            store_time: Box::new(move |offset_ms| correction.set_ms(offset_ms)),
+            store_time: Box::new(move |news| match news {
+                StoreNews::Offset(offset_ms) => correction.set_ms(offset_ms),
+                StoreNews::Reading(reading) => correction.read_store(reading),
+            }),
         })
     }
 

@@ -4,7 +4,7 @@
 use std::ops::Add;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use crate::clock::boottime_ms;
 
 /// A moment on this machine's boot clock, in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -14,10 +14,13 @@ impl Boottime {
     /// The present. A read of some 50 ns, without a system call on the usual machines.
     #[must_use]
     pub fn now() -> Self {
-        let time = clock_gettime(ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-        let millis = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or_default();
-        Self(seconds * 1000 + millis)
+        Self(boottime_ms())
+    }
+
+    /// Milliseconds since the machine's boot.
+    #[must_use]
+    pub fn as_millis(self) -> u64 {
+        self.0
     }
 
     /// The time from `earlier` to `self`; zero if `earlier` is later.

@@ -18,7 +18,7 @@ use super::plan::{self, Plan};
 use super::shares::{Gates, Shares};
 use super::snapshot::{Snapshot, before_the_first, millis};
 use super::table::Table;
-use super::time::{Publish, StoreTime, wall_ms};
+use super::time::{Publish, StoreNews, StoreTime, wall_ms};
 use crate::ports::{
     Assembly, ClusterView, Council, JournalError, NodeCard, Ownership, Promise, Tenants,
 };
@@ -53,9 +53,8 @@ pub struct Parts {
     pub table: Table,
     /// The length of a lease.
     pub lease: Duration,
-    /// Told what has to be added to this machine's wall clock to get the store's, in milliseconds,
-    /// whenever that changes.
-    pub store_time: Box<dyn Fn(i64) + Send + Sync>,
+    /// Told what is learned of the store's clock.
+    pub store_time: Box<dyn Fn(StoreNews) + Send + Sync>,
 }
 
 /// The keeper of a node.
@@ -206,6 +205,8 @@ impl Keeper {
             let answered = Boottime::now();
             let took = answered.since(asked);
             self.time.learn(assembly.now, asked_ms, took);
+            self.time
+                .read(&assembly.primary, assembly.now, asked, answered);
             self.heard(&assembly, asked, answered).await;
             self.assembly = Some(assembly);
         } else if self.council.is_spread() {

@@ -101,7 +101,10 @@ impl TransactionActor {
     }
 
     /// The records are durable: this is what the transaction is now.
-    pub(super) fn become_decided(&mut self, decision: Decision, ctx: &mut Context<Self>) {
+    pub(super) fn become_decided(&mut self, mut decision: Decision, ctx: &mut Context<Self>) {
+        if let Some(policy) = self.policy(decision.next.provider()) {
+            decision = decision.made_durable(self.house.clock.mono(), policy);
+        }
         let Decision {
             records,
             next,

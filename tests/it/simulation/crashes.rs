@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::audit::Audit;
+use super::disk::Slowness;
 use super::household::Manners;
 use super::seed::Seed;
 use super::world::{Plan, World};
@@ -17,7 +18,8 @@ fn rough(seed: u64, transactions: usize) -> Plan {
         doubled: 0.2,
         deaf: 0.3,
     };
-    plan.disk_takes = Duration::from_millis(7);
+    plan.reboots = 0.5;
+    plan.disk = Slowness::steady(Duration::from_millis(7));
     plan
 }
 

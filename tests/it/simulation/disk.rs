@@ -1,8 +1,8 @@
 //! The disk: the journal in memory, as slow as a disk, which outlives the process.
 
 use std::future::ready;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -12,22 +12,86 @@ use teller::ports::{
     JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
 };
 use teller::transaction::{Key, Record, Timestamp, TransactionId};
+use tokio::time::Instant;
 
-/// A journal whose appends are on disk at once and acknowledged after a while: a crash in between
-/// leaves a record that nobody was told of, as it does in life.
+use super::seed::Seed;
+
+/// How slow a disk is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slowness {
+    /// How long it usually takes to say that a record is on it.
+    pub(crate) usual: Duration,
+    /// The share of appends at which it begins to hang: everything waits then.
+    pub(crate) hangs: f64,
+    /// How long it hangs at most.
+    pub(crate) longest: Duration,
+}
+
+impl Slowness {
+    /// The same for every append.
+    pub(crate) const fn steady(usual: Duration) -> Self {
+        Self {
+            usual,
+            hangs: 0.0,
+            longest: Duration::ZERO,
+        }
+    }
+}
+
+/// A journal that acknowledges its appends after a while. Until then a record may be on the disk already,
+/// or not yet: a crash in between leaves either, as it does in life.
 pub(crate) struct Disk {
     journal: Arc<MemoryJournal>,
-    delay: Duration,
+    slowness: Slowness,
+    hanging: Mutex<Hanging>,
     unreadable: AtomicUsize,
 }
 
+struct Hanging {
+    dice: Seed,
+    until: Option<Instant>,
+}
+
 impl Disk {
-    pub(crate) fn new(delay: Duration) -> Self {
+    pub(crate) fn new(slowness: Slowness, seed: u64) -> Self {
         Self {
             journal: Arc::new(MemoryJournal::new()),
-            delay,
+            slowness,
+            hanging: Mutex::new(Hanging {
+                dice: Seed::new(seed, "disk"),
+                until: None,
+            }),
             unreadable: AtomicUsize::new(0),
         }
+    }
+
+    /// Another process uses it from now on, whose clock begins anew.
+    pub(crate) fn handed_on(&self) {
+        self.hanging().until = None;
+    }
+
+    fn hanging(&self) -> std::sync::MutexGuard<'_, Hanging> {
+        self.hanging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the next append takes, and whether it is on the disk at once.
+    fn next(&self) -> (Duration, bool) {
+        if self.slowness.hangs <= 0.0 {
+            return (self.slowness.usual, true);
+        }
+        let mut hanging = self.hanging();
+        let now = Instant::now();
+        if hanging.dice.happens(self.slowness.hangs)
+            && hanging.until.is_none_or(|until| until <= now)
+        {
+            let longest_ms = self.slowness.longest.as_millis() as u64;
+            let hangs = Duration::from_millis(hanging.dice.below(longest_ms));
+            hanging.until = Some(now + hangs);
+        }
+        let hangs = hanging
+            .until
+            .map_or(Duration::ZERO, |until| until - now.min(until));
+        (self.slowness.usual + hangs, hanging.dice.happens(0.5))
     }
 
     /// How many transactions are open, as far as `limit`.
@@ -66,14 +130,21 @@ impl Disk {
 
 impl Journal for Disk {
     fn append(&self, append: Append) -> Promise<Result<Committed, AppendError>> {
-        let appended = self.journal.append(append);
-        if self.delay.is_zero() {
-            return appended;
+        let (takes, at_once) = self.next();
+        if takes.is_zero() {
+            return self.journal.append(append);
         }
-        let delay = self.delay;
+        let journal = Arc::clone(&self.journal);
+        if at_once {
+            let written = journal.append(append);
+            return Box::pin(async move {
+                tokio::time::sleep(takes).await;
+                written.await
+            });
+        }
         Box::pin(async move {
-            tokio::time::sleep(delay).await;
-            appended.await
+            tokio::time::sleep(takes).await;
+            journal.append(append).await
         })
     }
 

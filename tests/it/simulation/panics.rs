@@ -9,6 +9,7 @@ use teller::actors::messages::{Call, Found};
 use teller::transaction::Key;
 
 use super::audit::{Audit, stored};
+use super::disk::Slowness;
 use super::seed::Seed;
 use super::world::{Life, Plan, World};
 use crate::core::fixture::{key, s};
@@ -40,7 +41,7 @@ fn panics_at_any_moment_are_survived() {
     for seed in 1..=8 {
         let mut plan = Plan::reference(seed, 300);
         plan.per_second = 5.0;
-        plan.disk_takes = Duration::from_millis(7);
+        plan.disk = Slowness::steady(Duration::from_millis(7));
         let world = World::new(plan);
         let arrivals = world.household.arrivals();
         world.live(0, |life| async move {

@@ -19,7 +19,7 @@ use teller::transaction::{
     Attempt, Finding, Intent, Key, Policy, Report, Request, State, Timestamp, Transaction,
 };
 
-use super::disk::Disk;
+use super::disk::{Disk, Slowness};
 use super::household::{Household, Manners, Post};
 use super::virtual_provider::world_ms;
 use super::world::Plan;
@@ -79,11 +79,17 @@ impl Provider for Scripted {
         &self,
         intent: Arc<Intent>,
         _: Option<String>,
-        _: SendPermission,
+        permission: SendPermission,
     ) -> Promise<SubmissionResult> {
         let (course, clock, ledger) = (self.course.clone(), self.clock, Arc::clone(&self.ledger));
         Box::pin(async move {
             let (sent_at, at_ms) = (clock.mono(), world_ms(clock));
+            if let Err(why) = permission.check() {
+                let (why, retry_after) = (why.to_string(), None);
+                let report = Report::bare(Finding::NotExecuted { why, retry_after });
+                let sent_at = None;
+                return SubmissionResult { sent_at, report };
+            }
             if course.refuses_ms.contains(&at_ms) {
                 let why = "connection refused".to_owned();
                 let retry_after = None;
@@ -234,7 +240,7 @@ fn live<F: Future<Output = ()>>(
             deaf: 0.0,
         };
         let household = Household::new(1, count, 10.0, manners);
-        let disk = Arc::new(Disk::new(Duration::ZERO));
+        let disk = Arc::new(Disk::new(Slowness::steady(Duration::ZERO), 0));
         let bounds = Bounds {
             linger: s(1),
             passivate_beyond: s(2),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use teller::actors::messages::Call;
 
 use super::audit::Audit;
+use super::disk::Slowness;
 use super::household::Manners;
 use super::panics::quiet;
 use super::seed::Seed;
@@ -25,7 +26,13 @@ fn plan(seed: u64) -> Plan {
         doubled: 0.2,
         deaf: 0.3,
     };
-    plan.disk_takes = Duration::from_millis(draws.below(20));
+    plan.disk = Slowness {
+        usual: Duration::from_millis(draws.below(20)),
+        hangs: 0.001,
+        longest: s(120),
+    };
+    plan.prepares_ms = 20_000;
+    plan.reboots = 0.5;
     plan.torn_answers = 0.2;
     let gone_ms = 20_000 + draws.below(100_000);
     plan.provider_down_ms = gone_ms..gone_ms + draws.below(120_000);

@@ -43,9 +43,11 @@ struct State {
     repeated: usize,
     model: ReferenceProvider,
     tears: Seed,
+    preparations: Seed,
     webhooks: BinaryHeap<Reverse<Owed>>,
     owed: u64,
-    submissions_ms: Vec<u64>,
+    /// Whose request left, and when.
+    left: Vec<(String, u64)>,
     inquiries_ms: Vec<u64>,
 }
 
@@ -80,9 +82,10 @@ impl Books {
             repeated: 0,
             model: ReferenceProvider::new(plan.seed),
             tears: Seed::new(plan.seed, "torn answers"),
+            preparations: Seed::new(plan.seed, "preparations"),
             webhooks: BinaryHeap::new(),
             owed: 0,
-            submissions_ms: Vec::new(),
+            left: Vec::new(),
             inquiries_ms: Vec::new(),
         };
         Arc::new(Self {
@@ -124,7 +127,14 @@ impl Books {
 
     /// When each submission went out.
     pub(crate) fn submissions_ms(&self) -> Vec<u64> {
-        self.lock().submissions_ms.clone()
+        self.lock().left.iter().map(|(_, at_ms)| *at_ms).collect()
+    }
+
+    /// When each request with this reference went out, repetitions included.
+    pub(crate) fn left_ms(&self, reference: &str) -> Vec<u64> {
+        let state = self.lock();
+        let ours = state.left.iter().filter(|(one, _)| one == reference);
+        ours.map(|(_, at_ms)| *at_ms).collect()
     }
 
     /// When each inquiry went out.
@@ -157,6 +167,7 @@ impl Books {
             return None;
         }
         state.repeated += 1;
+        state.left.push((intent.reference.clone(), now_ms));
         Some(match state.model.get(&intent.reference, now_ms) {
             Some(Status::Completed) => Finding::Completed,
             Some(Status::Declined) => Finding::Declined,
@@ -167,7 +178,7 @@ impl Books {
 
     fn post(&self, key: &Key, reference: &str, now_ms: u64) -> Option<Draw> {
         let mut state = self.lock();
-        state.submissions_ms.push(now_ms);
+        state.left.push((reference.to_owned(), now_ms));
         if self.down_ms.contains(&now_ms) {
             return None;
         }
@@ -196,6 +207,14 @@ impl Books {
             self.owes.notify_one();
         }
         Some(draw)
+    }
+
+    /// How long the next call takes until its first byte leaves.
+    fn prepares(&self, at_most_ms: u64) -> Duration {
+        if at_most_ms == 0 {
+            return Duration::ZERO;
+        }
+        Duration::from_millis(self.lock().preparations.below(at_most_ms))
     }
 
     /// Whether this answer gets lost on its way.
@@ -230,6 +249,8 @@ pub(crate) struct VirtualProvider {
     pub(crate) books: Arc<Books>,
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
+    /// The longest time from the beginning of a call to its first byte.
+    pub(crate) prepares_ms: u64,
     pub(crate) clock: Clock,
 }
 
@@ -254,10 +275,14 @@ impl Provider for VirtualProvider {
         &self,
         intent: Arc<Intent>,
         _: Option<String>,
-        _: SendPermission,
+        permission: SendPermission,
     ) -> Promise<SubmissionResult> {
         let (books, clock) = (Arc::clone(&self.books), self.clock);
+        let prepares = self.books.prepares(self.prepares_ms);
         Box::pin(async move {
+            if !prepares.is_zero() {
+                tokio::time::sleep(prepares).await;
+            }
             let reference = &intent.reference;
             let id = reference
                 .parse()
@@ -269,6 +294,10 @@ impl Provider for VirtualProvider {
                 sent_at,
                 report: Report::bare(finding),
             };
+            if let Err(why) = permission.check() {
+                let (why, retry_after) = (why.to_string(), None);
+                return result(None, Finding::NotExecuted { why, retry_after });
+            }
             if let Some(finding) = books.remembered(&intent, world_ms(clock)) {
                 tokio::time::sleep(INQUIRY_TAKES).await;
                 let why = "torn connection".to_owned();

@@ -2,7 +2,7 @@
 //! it takes.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use teller::actors::gate::pump::pump;
@@ -14,8 +14,10 @@ use teller::ports::{Limits, Provider, Providers};
 use teller::transaction::{NotifyPolicy, Policy, Timestamp, TransactionId};
 use uuid::Uuid;
 
-use super::disk::Disk;
+use super::disk::{Disk, Slowness};
+use super::held::HeldBack;
 use super::household::{Household, Manners, Post};
+use super::seed::Seed;
 use super::virtual_provider::{Books, Course, VirtualProvider, world_ms};
 use crate::core::fixture::{self, BEGINNING, s};
 
@@ -29,8 +31,15 @@ pub(crate) struct Plan {
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
     pub(crate) bounds: Bounds,
-    /// How long the disk takes to say that a record is on it.
-    pub(crate) disk_takes: Duration,
+    /// How slow the disk is.
+    pub(crate) disk: Slowness,
+    /// How long it takes at most from the beginning of a call to its first byte: a token is fetched, a
+    /// connection made.
+    pub(crate) prepares_ms: u64,
+    /// When the node may begin no call, because its lease is not renewed.
+    pub(crate) held_ms: Range<u64>,
+    /// The share of restarts before which the machine is booted again.
+    pub(crate) reboots: f64,
     /// When the provider can't be reached.
     pub(crate) provider_down_ms: Range<u64>,
     /// What the provider does instead of what the model draws.
@@ -71,7 +80,10 @@ impl Plan {
                 breaker_pause: s(10),
             },
             bounds: Bounds::default(),
-            disk_takes: Duration::ZERO,
+            disk: Slowness::steady(Duration::ZERO),
+            prepares_ms: 0,
+            held_ms: 0..0,
+            reboots: 1.0,
             provider_down_ms: 0..0,
             course: None,
             remembers: None,
@@ -86,6 +98,8 @@ pub(crate) struct World {
     pub(crate) books: Arc<Books>,
     pub(crate) household: Arc<Household>,
     pub(crate) disk: Arc<Disk>,
+    /// The boots of the machine so far.
+    boots: Mutex<(Seed, u128)>,
 }
 
 /// One process, from the inside.
@@ -103,7 +117,8 @@ impl World {
         Self {
             books: Books::new(&plan),
             household,
-            disk: Arc::new(Disk::new(plan.disk_takes)),
+            disk: Arc::new(Disk::new(plan.disk, plan.seed)),
+            boots: Mutex::new((Seed::new(plan.seed, "boots"), 0)),
             plan,
         }
     }
@@ -132,7 +147,8 @@ impl World {
 
     fn move_in(&self, boot_ms: u64) -> Life {
         let boot = Timestamp::from_millis(BEGINNING) + Duration::from_millis(boot_ms);
-        let clock = Clock::following_tokio(boot);
+        let clock = Clock::following_tokio(boot).within_boot(self.boot());
+        self.disk.handed_on();
         let provider: Arc<dyn Provider> = Arc::new(VirtualProvider {
             books: Arc::clone(&self.books),
             // How the apps are told is the notifier's to say.
@@ -141,10 +157,18 @@ impl World {
                 ..self.plan.policy.clone()
             },
             limits: self.plan.limits.clone(),
+            prepares_ms: self.plan.prepares_ms,
             clock,
         });
+        let ground = Ground {
+            ownership: Arc::new(HeldBack {
+                clock,
+                held_ms: self.plan.held_ms.clone(),
+            }),
+            ..Ground::alone(Arc::clone(&self.disk) as _)
+        };
         let house = House::new(
-            Ground::alone(Arc::clone(&self.disk) as _),
+            ground,
             Providers::new(vec![provider], "reference"),
             Arc::new(Post {
                 household: Arc::clone(&self.household),
@@ -169,6 +193,14 @@ impl World {
             household: Arc::clone(&self.household),
             disk: Arc::clone(&self.disk),
         }
+    }
+
+    /// The name of the boot that the next process runs in.
+    fn boot(&self) -> Uuid {
+        let mut boots = self.boots.lock().unwrap_or_else(PoisonError::into_inner);
+        let (dice, number) = &mut *boots;
+        *number += u128::from(dice.happens(self.plan.reboots));
+        Uuid::from_u128(*number)
     }
 
     /// One life, until everybody knows, or until the world has gone on for `at_most`.
