@@ -138,6 +138,10 @@ pub struct ShardStatus {
     pub quarantined: usize,
     /// Panics survived since the start.
     pub panics_total: u64,
+    /// Decisions that broke a law, since the start: each was logged, and none may ever be.
+    pub invariant_violations: u64,
+    /// Records that the journal refused because it held others than the actor thought, since the start.
+    pub appends_refused: u64,
     /// Whether the open transactions of the last run are all known again.
     pub recovered: bool,
 }

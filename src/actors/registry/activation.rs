@@ -6,10 +6,9 @@ use std::time::Duration;
 use actix::fut::{ActorFutureExt, WrapFuture};
 use actix::{AsyncContext, Context};
 
-use super::routing::turn_away;
 use super::wakeups::Dormant;
 use super::{Deliver, Registry};
-use crate::actors::messages::Call;
+use crate::actors::messages::{Call, MAILBOX_FULL};
 use crate::actors::transaction::{MAILBOX, Opening};
 use crate::ports::JournalError;
 use crate::transaction::{Key, Record, Transaction};
@@ -54,9 +53,7 @@ impl Registry {
     pub(super) fn wait_for_activation(&mut self, deliver: Deliver) {
         match self.activating.get_mut(&deliver.key) {
             Some(waiting) if waiting.buffered.len() < MAILBOX => waiting.buffered.push(deliver),
-            Some(_) | None => {
-                turn_away(deliver.call, "too many messages wait for this transaction")
-            }
+            Some(_) | None => deliver.call.turn_away(MAILBOX_FULL),
         }
     }
 

@@ -15,6 +15,7 @@ mod wakeups;
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::{Actor, Addr, Context, Handler, Message, SpawnHandle};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -26,7 +27,7 @@ pub(super) use tenancy::{Gained, HandOver, Lost};
 pub(super) use wakeups::Dormant;
 use wakeups::Wakeups;
 
-use super::house::House;
+use super::house::{Alarms, House};
 use super::messages::{Call, Deliver};
 use super::status::ShardStatus;
 use super::transaction::{Birth, Opening, TransactionActor};
@@ -162,6 +163,10 @@ impl Handler<Recall> for Registry {
     type Result = actix::MessageResult<Recall>;
 
     fn handle(&mut self, _: Recall, _: &mut Self::Context) -> Self::Result {
+        let counted = |of: fn(&Alarms) -> &AtomicU64| {
+            let alarms = self.house.alarms(self.shard);
+            alarms.map_or(0, |alarms| of(alarms).load(Ordering::Relaxed))
+        };
         actix::MessageResult(ShardStatus {
             shard: self.shard,
             live: self.live.len(),
@@ -169,6 +174,8 @@ impl Handler<Recall> for Registry {
             activating: self.activating.len(),
             quarantined: self.crashes.quarantined(),
             panics_total: self.crashes.total(),
+            invariant_violations: counted(|alarms| &alarms.invariant_violations),
+            appends_refused: counted(|alarms| &alarms.appends_refused),
             recovered: self.recovered,
         })
     }

@@ -8,12 +8,11 @@ use actix::fut::WrapFuture;
 use actix::{AsyncContext, Context};
 
 use super::Registry;
-use crate::actors::messages::{Call, Deliver, Found};
+use crate::actors::messages::{Call, Deliver, Found, MAILBOX_FULL};
 use crate::actors::status::{ActorStatus, Residence};
 use crate::actors::transaction::Opening;
 use crate::transaction::{Transaction, Volatile};
 
-const MAILBOX_FULL: &str = "too many messages wait for this transaction";
 const QUARANTINED: &str =
     "this transaction was put aside after three panics; an operator has to look at it";
 const TOO_MANY_OPEN: &str = "as many transactions are open as this node may hold";
@@ -26,7 +25,7 @@ impl Registry {
         } else if let Some(live) = self.live.get_mut(&deliver.key) {
             match live.address.try_send(deliver) {
                 Ok(()) => live.sent += 1,
-                Err(SendError::Full(deliver)) => turn_away(deliver.call, MAILBOX_FULL),
+                Err(SendError::Full(deliver)) => deliver.call.turn_away(MAILBOX_FULL),
                 // It stopped a moment ago and its notice is on the way.
                 Err(SendError::Closed(deliver)) => {
                     self.live.remove(&deliver.key);
@@ -54,10 +53,10 @@ impl Registry {
         match &deliver.call {
             Call::Accept { .. } if !dormant => {
                 if self.house.is_draining() {
-                    return turn_away(deliver.call, STOPPING);
+                    return deliver.call.turn_away(STOPPING);
                 }
                 if !self.has_room() {
-                    return turn_away(deliver.call, TOO_MANY_OPEN);
+                    return deliver.call.turn_away(TOO_MANY_OPEN);
                 }
                 self.create(deliver);
             }
@@ -90,12 +89,12 @@ impl Registry {
     fn create(&mut self, deliver: Deliver) {
         let key = deliver.key.clone();
         let Some(live) = self.bring_to_life(&key, Opening::Fresh, 1) else {
-            return turn_away(deliver.call, STOPPING);
+            return deliver.call.turn_away(STOPPING);
         };
         match live.address.try_send(deliver) {
             Ok(()) => live.sent += 1,
             Err(SendError::Full(deliver) | SendError::Closed(deliver)) => {
-                turn_away(deliver.call, MAILBOX_FULL)
+                deliver.call.turn_away(MAILBOX_FULL)
             }
         }
     }
@@ -140,13 +139,5 @@ impl Registry {
             }
         };
         ctx.spawn(answer.into_actor(self));
-    }
-}
-
-/// Answers a call that can't be taken now; a permit goes back into its queue.
-pub(super) fn turn_away(call: Call, why: &str) {
-    match call {
-        Call::Granted(grant) => grant.put_back(),
-        other => other.answer_unavailable(why),
     }
 }

@@ -143,17 +143,19 @@ impl TransactionActor {
             .map(|intent| addressed(intent, &request, to));
         let there = house.policy(to, &self.key.app);
         let policy = intent.as_ref().and(there).unwrap_or(own);
-        let decision = accept(&acceptance, intent, self.house.clock.now(), policy);
+        let now = self.house.clock.now();
+        let decision = accept(&acceptance, intent, now, policy);
+        self.house.check_step(None, &decision);
         self.submission_permit = permit;
         let append = self.append_of(&decision, Expect::Absent);
         let appended = first_append(Arc::clone(&self.house), append);
-        ctx.wait(appended.into_actor(self).map(move |result, actor, ctx| {
+        self.wait_for(appended, ctx, move |actor, result, ctx| {
             let _held_until_answered = place;
             match result {
                 Ok(committed) => {
                     actor.committed = committed.sequence;
                     let new = Box::new(decision.next.clone());
-                    actor.become_decided(decision, ctx);
+                    actor.become_decided(decision, now.mono, ctx);
                     let _ = reply.send(Accepted::New(new));
                 }
                 Err(AppendError::Exists) => {
@@ -173,6 +175,7 @@ impl TransactionActor {
                     });
                 }
                 Err(error @ (AppendError::VersionConflict | AppendError::Full(_))) => {
+                    actor.house.append_was_refused(&actor.key);
                     let _ = reply.send(Accepted::Unavailable(error.to_string()));
                     ctx.stop();
                 }
@@ -185,7 +188,7 @@ impl TransactionActor {
                     ctx.stop();
                 }
             }
-        }));
+        });
     }
 
     fn granted(&mut self, grant: Grant, ctx: &mut Context<Self>) {
@@ -271,7 +274,7 @@ impl TransactionActor {
             resident: true,
             quarantined: false,
             activations: self.activations,
-            mailbox: 0,
+            mailbox: self.turns.waiting() as u64,
             watchers: self.watchers.len(),
         };
         let seat = self.seat.as_ref()?;
