@@ -11,10 +11,9 @@ use super::Registry;
 use crate::actors::messages::{Call, Deliver, Found, MAILBOX_FULL};
 use crate::actors::status::{ActorStatus, Residence};
 use crate::actors::transaction::Opening;
-use crate::transaction::{Transaction, Volatile};
+use crate::transaction::{Command, Transaction, Volatile};
 
-const QUARANTINED: &str =
-    "this transaction was put aside after three panics; an operator has to look at it";
+const QUARANTINED: &str = "this transaction is put aside for a while after repeated panics";
 const TOO_MANY_OPEN: &str = "as many transactions are open as this node may hold";
 const STOPPING: &str = "this node is stopping";
 
@@ -41,10 +40,14 @@ impl Registry {
         if !deliver.call.needs_actor() {
             return self.read_from_journal(deliver, ctx);
         }
-        if self.crashes.is_quarantined(&deliver.key) {
-            // A permit is dropped, not put back: it would come again at once, for ever, and take the
-            // budget from all others.
-            return deliver.call.answer_unavailable(QUARANTINED);
+        if self.aside_until(&deliver.key).is_some() {
+            if !brings_back(&deliver.call) {
+                // A permit is dropped, not put back: it would come again at once, until the pause is over,
+                // and take the budget from all others.
+                return deliver.call.answer_unavailable(QUARANTINED);
+            }
+            let now = self.house.clock.mono();
+            self.crashes.let_back(&deliver.key, now);
         }
         if self.activating.contains_key(&deliver.key) {
             return self.wait_for_activation(deliver);
@@ -103,7 +106,7 @@ impl Registry {
     fn read_from_journal(&mut self, deliver: Deliver, ctx: &mut Context<Self>) {
         let Deliver { key, call, place } = deliver;
         let house = Arc::clone(&self.house);
-        let quarantined = self.crashes.is_quarantined(&key);
+        let aside_until = self.aside_until(&key);
         let (volatile, activations) = self.wakeups.peek(&key);
         let answer = async move {
             let _held_until_answered = place;
@@ -125,7 +128,7 @@ impl Registry {
                 }
                 Call::Inspect { reply } => {
                     let residence = Residence {
-                        quarantined,
+                        aside_until,
                         activations,
                         ..Residence::default()
                     };
@@ -139,5 +142,16 @@ impl Registry {
             }
         };
         ctx.spawn(answer.into_actor(self));
+    }
+}
+
+/// Whether somebody acts who need not wait until the pause is over: to ask, or to end it.
+fn brings_back(call: &Call) -> bool {
+    let Call::Act { act, .. } = call else {
+        return false;
+    };
+    match act.command {
+        Command::Cancel | Command::Inquire | Command::Resolve { .. } => true,
+        Command::Resubmit | Command::Redeliver => false,
     }
 }

@@ -221,7 +221,16 @@ impl TransactionActor {
             Ok(intent) if seat.may_go_to(&from) => Event::SubmissionPermitted {
                 intent: Box::new(addressed(intent, &seat.request, &from)),
             },
-            Err(why) if own && seat.may_go_to(&from) => Event::SubmissionUnrenderable { why },
+            // It may go nowhere else, so it would ask here again.
+            Err(why) if seat.may_go_to(&from) && (own || !seat.surely_untouched()) => {
+                Event::SubmissionUnrenderable { why }
+            }
+            Err(why) if seat.may_go_to(&from) => {
+                tracing::warn!(key = %self.key, provider = from, why, "the stand-in can't take it");
+                let own = seat.request.provider.clone();
+                drop(permit);
+                return self.queue_at(&own);
+            }
             // It joined that gate when it could still go there: it asks where it may.
             Ok(_) | Err(_) => {
                 drop(permit);
@@ -272,7 +281,7 @@ impl TransactionActor {
     fn status(&self) -> Option<Box<ActorStatus>> {
         let residence = Residence {
             resident: true,
-            quarantined: false,
+            aside_until: None,
             activations: self.activations,
             mailbox: self.turns.waiting() as u64,
             watchers: self.watchers.len(),
