@@ -19,6 +19,7 @@ mod policies;
 mod seed;
 mod stand_in;
 mod storm;
+mod tenures;
 mod together;
 mod virtual_provider;
 mod ways;
