@@ -9,6 +9,7 @@ mod audit;
 mod bar;
 mod breaker;
 mod budget;
+mod claims;
 mod crashes;
 mod disk;
 mod household;
