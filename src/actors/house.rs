@@ -1,7 +1,7 @@
 //! What every shard shares: the way to the world and the bounds of the house.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::policies::Policies;
 use super::router::Router;
 use crate::clock::Clock;
 use crate::ports::{Alone, Journal, Notifier, Ownership, Providers, Shared};
-use crate::transaction::{AppId, Policy, invariants};
+use crate::transaction::{AppId, Decision, Key, Policy, Transaction, invariants};
 
 /// Bounds that an operator can set. All are per process.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -82,7 +82,15 @@ pub struct House {
     gates: BTreeMap<String, Arc<Gate>>,
     stand_ins: OnceLock<BTreeMap<String, String>>,
     calls_out: CallsOut,
+    alarms: Vec<Alarms>,
     draining: AtomicBool,
+}
+
+/// What must not happen, counted for each shard since the start.
+#[derive(Debug, Default)]
+pub(super) struct Alarms {
+    pub(super) invariant_violations: AtomicU64,
+    pub(super) appends_refused: AtomicU64,
 }
 
 impl House {
@@ -99,13 +107,19 @@ impl House {
     ) -> Arc<Self> {
         let max_pause = ground.ownership.max_pause();
         let policies = Policies::new(&providers, &*notifier, apps, max_pause);
+        let alarms: Vec<Alarms> = (0..router.shards()).map(|_| Alarms::default()).collect();
         let gate = |provider: &Arc<dyn crate::ports::Provider>| {
             let name = provider.name().to_owned();
-            debug_assert_eq!(
-                invariants::check_policy(provider.policy()),
-                Ok(()),
-                "{name}"
-            );
+            if let Err(law) = invariants::check_policy(provider.policy()) {
+                tracing::error!(
+                    provider = name,
+                    law,
+                    "a law is broken by a provider's numbers"
+                );
+                if let Some(first) = alarms.first() {
+                    first.invariant_violations.fetch_add(1, Ordering::Relaxed);
+                }
+            }
             let gate = Gate::new(&name, provider.limits().clone(), clock);
             (name, gate)
         };
@@ -123,6 +137,7 @@ impl House {
             gates,
             stand_ins: OnceLock::new(),
             calls_out: CallsOut::default(),
+            alarms,
             draining: AtomicBool::new(false),
         })
     }
@@ -177,6 +192,43 @@ impl House {
     #[must_use]
     pub fn calls_out(&self) -> &CallsOut {
         &self.calls_out
+    }
+
+    /// Decisions that broke a law, since the start. Each was logged.
+    #[must_use]
+    pub fn invariant_violations(&self) -> u64 {
+        let of = |alarms: &Alarms| alarms.invariant_violations.load(Ordering::Relaxed);
+        self.alarms.iter().map(of).sum()
+    }
+
+    /// Appends that the journal refused because it holds something else than the actor thought, since the
+    /// start. What another owner's claim refuses is not among them.
+    #[must_use]
+    pub fn appends_refused(&self) -> u64 {
+        let of = |alarms: &Alarms| alarms.appends_refused.load(Ordering::Relaxed);
+        self.alarms.iter().map(of).sum()
+    }
+
+    pub(super) fn alarms(&self, shard: usize) -> Option<&Alarms> {
+        self.alarms.get(shard)
+    }
+
+    /// Checks a decision against the laws. A violation is counted and logged, and the decision stands:
+    /// an actor that stopped here would decide the same again.
+    pub(super) fn check_step(&self, before: Option<&Transaction>, decision: &Decision) {
+        if let Err(law) = invariants::check_step(before, decision) {
+            let key = &decision.next.key;
+            tracing::error!(%key, law, version = decision.next.version, "a law is broken");
+            if let Some(alarms) = self.alarms(self.router.shard_of(key)) {
+                alarms.invariant_violations.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub(super) fn append_was_refused(&self, key: &Key) {
+        if let Some(alarms) = self.alarms(self.router.shard_of(key)) {
+            alarms.appends_refused.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Open transactions that one shard may hold.

@@ -41,6 +41,7 @@ impl House {
         };
         let now = self.clock.now();
         let decision = accept(&acceptance, None, now, policy);
+        self.check_step(None, &decision);
         let append = Append {
             key: acceptance.key.clone(),
             expect: Expect::Absent,

@@ -10,6 +10,8 @@ use crate::transaction::{Acceptance, Act, Ignored, Key, Report, Transaction};
 
 /// Said of a transaction whose partition has another owner, or none just now.
 pub(super) const MOVING: &str = "the transaction is on its way to another node";
+/// Said to a caller whose call can't wait, because as many wait as may.
+pub(super) const MAILBOX_FULL: &str = "too many messages wait for this transaction";
 
 /// One message to one transaction, routed by its key.
 #[derive(Message)]
@@ -219,6 +221,14 @@ impl Call {
                 let _ = reply.send(WebhookTaken::Elsewhere);
             }
             other => other.answer_unavailable(MOVING),
+        }
+    }
+
+    /// Answers a call that can't be taken now; a permit goes back into its queue.
+    pub(super) fn turn_away(self, why: &str) {
+        match self {
+            Self::Granted(grant) => grant.put_back(),
+            other => other.answer_unavailable(why),
         }
     }
 

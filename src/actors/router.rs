@@ -11,7 +11,7 @@ use actix::dev::SendError;
 use tokio::sync::oneshot;
 
 use super::messages::{Accepted, Acted, Call, Deliver, Found, Reply, Until, WebhookTaken};
-use super::registry::{List, Recall, Registry};
+use super::registry::{List, PutAside, Recall, Registry};
 use super::status::{ActorStatus, ShardStatus};
 use crate::transaction::{Acceptance, Act, Key, Report};
 
@@ -249,6 +249,21 @@ impl Router {
                         limit,
                     })
                     .await
+            {
+                keys.extend(some);
+            }
+        }
+        keys.sort();
+        keys.truncate(limit);
+        keys
+    }
+
+    /// The keys that are put aside after panics, in order, at most `limit`.
+    pub async fn put_aside(&self, limit: usize) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for index in 0..self.shards.len() {
+            if let Some(address) = self.address(index)
+                && let Ok(some) = address.send(PutAside { limit }).await
             {
                 keys.extend(some);
             }

@@ -4,9 +4,12 @@
 use serde::Serialize;
 
 use crate::transaction::{
-    Attempt, Conflict, Delivery, Errand, Fate, Key, Now, Report, Resolution, ReviewReason, State,
-    Status, Timestamp, Transaction,
+    Attempt, Conflict, Delivery, Errand, Fate, Key, Mono, Now, Report, Resolution, ReviewReason,
+    State, Status, Timestamp, Transaction,
 };
+
+/// What happens next to a transaction that is put aside.
+const BACK_FROM_ASIDE: &str = "its actor is rebuilt from the journal; \"inquire\", \"resolve\" and \"cancel\" do that at once";
 
 /// One actor, as operators see it.
 #[derive(Clone, Debug, Serialize)]
@@ -24,7 +27,7 @@ pub struct ActorStatus {
     pub provider: String,
     /// Whether it is in memory now.
     pub resident: bool,
-    /// Whether three panics have put it aside.
+    /// Whether repeated panics have put it aside for a while.
     pub quarantined: bool,
     /// How often it was brought into memory by this process.
     pub activations: u32,
@@ -113,8 +116,8 @@ pub struct NotificationStatus {
 pub struct Residence {
     /// Whether it is in memory now.
     pub resident: bool,
-    /// Whether three panics have put it aside.
-    pub quarantined: bool,
+    /// Until when repeated panics have put it aside, if they have.
+    pub aside_until: Option<Mono>,
     /// How often it was brought into memory.
     pub activations: u32,
     /// Messages that wait for it.
@@ -134,10 +137,14 @@ pub struct ShardStatus {
     pub dormant: usize,
     /// Actors that are being brought in.
     pub activating: usize,
-    /// Transactions put aside after three panics.
+    /// Transactions that are put aside after repeated panics.
     pub quarantined: usize,
     /// Panics survived since the start.
     pub panics_total: u64,
+    /// Decisions that broke a law, since the start: each was logged, and none may ever be.
+    pub invariant_violations: u64,
+    /// Records that the journal refused because it held others than the actor thought, since the start.
+    pub appends_refused: u64,
     /// Whether the open transactions of the last run are all known again.
     pub recovered: bool,
 }
@@ -147,7 +154,18 @@ impl ActorStatus {
     #[must_use]
     pub fn of(transaction: &Transaction, residence: Residence, now: Now) -> Self {
         let volatile = &transaction.volatile;
-        let wall = |due: crate::transaction::Mono| now.wall + due.since(now.mono);
+        let wall = |due: Mono| now.wall + due.since(now.mono);
+        let aside = |because: String| match residence.aside_until {
+            Some(_) => format!("repeated panics have put it aside for a while; {because}"),
+            None => because,
+        };
+        let (next, next_at) = match residence.aside_until {
+            Some(until) => (BACK_FROM_ASIDE.to_owned(), Some(until)),
+            None => (
+                next(transaction),
+                volatile.timers.next().map(|(_, due)| due),
+            ),
+        };
         let mut timers: Vec<_> = volatile
             .timers
             .armed()
@@ -172,13 +190,13 @@ impl ActorStatus {
             version: transaction.version,
             provider: transaction.provider().to_owned(),
             resident: residence.resident,
-            quarantined: residence.quarantined,
+            quarantined: residence.aside_until.is_some(),
             activations: residence.activations,
             mailbox: residence.mailbox,
             watchers: residence.watchers,
-            not_final_because: not_final_because(transaction),
-            next: next(transaction),
-            next_at: volatile.timers.next().map(|(_, due)| wall(due)),
+            not_final_because: not_final_because(transaction).map(aside),
+            next,
+            next_at: next_at.map(wall),
             timers,
             ghost_window_ends_at: volatile.window_ends.map(wall),
             attempts: transaction

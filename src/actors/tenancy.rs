@@ -7,11 +7,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::house::House;
 use super::messages::Call;
 use super::registry::{Gained, HandOver, Lost};
-use crate::ports::{Promise, Tenants};
+use crate::ports::{Promise, Tenants, Tenure};
 use crate::transaction::Key;
 
-/// Tells the shards what comes and goes, in the order in which it does. The queue is as long as the
-/// keeper's ticks are behind: a shard that takes no message takes no call either.
+/// Tells the shards what comes and goes. A hand-over takes as long as the slowest actor, so it may end, or
+/// even begin, after its partition was lost and gained again: each says under which tenure it is meant. The
+/// queue is as long as the keeper's ticks are behind: a shard that takes no message takes no call either.
 pub struct Landlord {
     house: Arc<House>,
     news: mpsc::UnboundedSender<News>,
@@ -19,8 +20,8 @@ pub struct Landlord {
 
 enum News {
     Gained(Vec<u32>),
-    Lost(Vec<u32>),
-    HandOver(Vec<u32>, oneshot::Sender<()>),
+    Lost(Vec<(u32, Tenure)>),
+    HandOver(Vec<(u32, Tenure)>, oneshot::Sender<()>),
 }
 
 impl Landlord {
@@ -35,12 +36,12 @@ impl Landlord {
                     News::Gained(partitions) => {
                         router.ask_all(|| Gained(partitions.clone())).await;
                     }
-                    News::Lost(partitions) => router.ask_all(|| Lost(partitions.clone())).await,
+                    News::Lost(held) => router.ask_all(|| Lost(held.clone())).await,
                     // It takes as long as the slowest actor's last record.
-                    News::HandOver(partitions, done) => {
+                    News::HandOver(held, done) => {
                         let router = router.clone();
                         tokio::spawn(async move {
-                            router.ask_all(|| HandOver(partitions.clone())).await;
+                            router.ask_all(|| HandOver(held.clone())).await;
                             let _ = done.send(());
                         });
                     }
@@ -61,13 +62,13 @@ impl Tenants for Landlord {
         self.tell(News::Gained(partitions.to_vec()));
     }
 
-    fn lost(&self, partitions: &[u32]) {
-        self.tell(News::Lost(partitions.to_vec()));
+    fn lost(&self, held: &[(u32, Tenure)]) {
+        self.tell(News::Lost(held.to_vec()));
     }
 
-    fn hand_over(&self, partitions: &[u32]) -> Promise<()> {
+    fn hand_over(&self, held: &[(u32, Tenure)]) -> Promise<()> {
         let (done, all) = oneshot::channel();
-        self.tell(News::HandOver(partitions.to_vec(), done));
+        self.tell(News::HandOver(held.to_vec(), done));
         Box::pin(async move {
             let _ = all.await;
         })

@@ -20,6 +20,7 @@ mod nodes;
 mod operators;
 mod prefer;
 mod problem;
+mod review;
 pub mod routing;
 mod transactions;
 mod view;
@@ -138,7 +139,7 @@ pub fn mount(config: &mut ServiceConfig, doors: web::Data<Doors>) {
         .service(door(web::resource("/v1/actors/{id}")).route(web::get().to(operators::actor)))
         .service(door(web::resource("/v1/providers")).route(web::get().to(operators::providers)))
         .service(door(web::resource("/v1/nodes")).route(web::get().to(nodes::list)))
-        .service(door(web::resource("/v1/review")).route(web::get().to(operators::review)))
+        .service(door(web::resource("/v1/review")).route(web::get().to(review::review)))
         .service(door(web::resource("/v1/inbox")).route(web::get().to(inbox::list)))
         .service(
             door(web::resource(

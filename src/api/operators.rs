@@ -9,13 +9,12 @@ use serde_json::{Value, json};
 
 use super::auth::Operator;
 use super::forward::Gathered;
-use super::transactions::{LIST_MAX, cursor, limit, page, within};
+use super::transactions::{LIST_MAX, limit, within};
 use super::view::{self, View};
 use super::{Caller, Doors, Problem, body, forward, intake};
 use crate::actors::messages::Acted;
 use crate::actors::router::Unanswered;
 use crate::actors::status::ActorStatus;
-use crate::ports::ListQuery;
 use crate::transaction::{Act, AppId, Command, Key, Outcome};
 
 /// Characters of a person's name or reason that are kept, at most.
@@ -55,18 +54,9 @@ pub(super) struct Pages {
     limit: Option<String>,
 }
 
-/// The query of the review's list.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReviewPages {
-    app: Option<String>,
-    cursor: Option<String>,
-    limit: Option<String>,
-}
+pub(super) type Query<T> = Result<web::Query<T>, actix_web::Error>;
 
-type Query<T> = Result<web::Query<T>, actix_web::Error>;
-
-fn query<T>(query: Query<T>) -> Result<T, Problem> {
+pub(super) fn query<T>(query: Query<T>) -> Result<T, Problem> {
     query
         .map(web::Query::into_inner)
         .map_err(|error| Problem::invalid_field("query", error.to_string()))
@@ -165,24 +155,6 @@ pub(super) async fn providers(
     let here = json!({ "data": doors.house.gate_statuses() });
     let answer = forward::gather(&doors, &caller, &request, here).await;
     HttpResponse::Ok().json(answer.map_or_else(|here| here, |gathered| gathered.data()))
-}
-
-/// `GET /v1/review`: what needs a person.
-pub(super) async fn review(
-    _: Operator,
-    doors: web::Data<Doors>,
-    request: HttpRequest,
-    pages: Query<ReviewPages>,
-) -> Result<HttpResponse, Problem> {
-    let pages = query(pages)?;
-    let query = ListQuery {
-        app: pages.app,
-        needs_review: true,
-        cursor: pages.cursor.as_deref().map(cursor).transpose()?,
-        limit: pages.limit.as_deref().map_or(Ok(LIST_MAX), limit)?,
-        ..ListQuery::default()
-    };
-    page(&doors, &request, query).await
 }
 
 /// `POST /v1/transactions/{id}/cancel`, `/inquire`, `/resubmit`, `/resolve`, `/redeliver`.

@@ -8,7 +8,7 @@ use actix_web::http::header::{self, Header, IfNoneMatch};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::view::{self, Line, View};
 use super::{Caller, Doors, Problem, binding, body, forward, idempotency, intake, prefer};
@@ -170,6 +170,11 @@ pub(super) async fn page(
     request: &HttpRequest,
     query: ListQuery,
 ) -> Result<HttpResponse, Problem> {
+    Ok(answer_page(request, &rows(doors, query).await?))
+}
+
+/// One page of a list, as it is answered.
+pub(super) async fn rows(doors: &Doors, query: ListQuery) -> Result<Value, Problem> {
     let page = doors
         .house
         .journal
@@ -178,16 +183,21 @@ pub(super) async fn page(
         .map_err(|error| Problem::unavailable(error.to_string()))?;
     let lines: Vec<Line<'_>> = page.rows.iter().map(Line::of).collect();
     let next = page.next.map(|next| next.to_string());
-    let mut response = HttpResponse::Ok();
-    if let Some(next) = &next {
-        response.insert_header((header::LINK, next_page(request, next)));
-    }
-    Ok(response.json(json!({
+    Ok(json!({
         "data": lines,
         "has_more": next.is_some(),
         "next_cursor": next,
         "as_of": page.as_of,
-    })))
+    }))
+}
+
+/// Answers a page, with the link to the next.
+pub(super) fn answer_page(request: &HttpRequest, page: &Value) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(next) = page["next_cursor"].as_str() {
+        response.insert_header((header::LINK, next_page(request, next)));
+    }
+    response.json(page)
 }
 
 /// The link to the page that begins at `next`, with the rest of the query as it is.

@@ -71,11 +71,10 @@ impl Departures {
             self.waiting.remove(partition);
             self.moving.insert(*partition, *tenure);
         }
-        let partitions: Vec<u32> = held.iter().map(|(partition, _)| *partition).collect();
-        let tenants = Arc::clone(tenants);
+        let (tenants, theirs) = (Arc::clone(tenants), held.clone());
         self.going.spawn(async move {
             // A task of its own: what panics in there must not take the list along.
-            let going = async move { tenants.hand_over(&partitions).await };
+            let going = async move { tenants.hand_over(&theirs).await };
             let went = timeout(HAND_OVER_MAX, tokio::spawn(going)).await;
             let finished = matches!(went, Ok(Ok(())));
             Departed { held, finished }
@@ -94,20 +93,21 @@ impl Departures {
         }
     }
 
-    /// The partitions of a hand-over that are still what was handed over.
-    pub(super) fn settle(&mut self, departed: &Departed) -> Vec<u32> {
+    /// The parts of a hand-over that are still what was handed over.
+    pub(super) fn settle(&mut self, departed: &Departed) -> Vec<(u32, Tenure)> {
         let ours = |(partition, tenure): &&(u32, Tenure)| {
             self.moving.get(partition) == Some(tenure) && self.moving.remove(partition).is_some()
         };
-        let settled = departed.held.iter().filter(ours);
-        settled.map(|(partition, _)| *partition).collect()
+        departed.held.iter().filter(ours).copied().collect()
     }
 
-    /// These are not ours any more, however far they were.
-    pub(super) fn forget(&mut self, partitions: &[u32]) {
-        for partition in partitions {
+    /// These tenures are over, however far their hand-over was.
+    pub(super) fn forget(&mut self, held: &[(u32, Tenure)]) {
+        for (partition, tenure) in held {
             self.waiting.remove(partition);
-            self.moving.remove(partition);
+            if self.moving.get(partition) == Some(tenure) {
+                self.moving.remove(partition);
+            }
         }
     }
 

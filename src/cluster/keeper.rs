@@ -20,7 +20,7 @@ use super::snapshot::{Snapshot, before_the_first, millis};
 use super::table::Table;
 use super::time::{Publish, StoreNews, StoreTime, wall_ms};
 use crate::ports::{
-    Assembly, ClusterView, Council, JournalError, NodeCard, Ownership, Promise, Tenants,
+    Assembly, ClusterView, Council, JournalError, NodeCard, Ownership, Promise, Tenants, Tenure,
 };
 
 /// Between two looks at the assembly, at most; a short lease has more of them.
@@ -268,8 +268,7 @@ impl Keeper {
             "another server answers as the primary: claiming everything anew"
         );
         let held = self.table.held();
-        let held: Vec<u32> = held.into_iter().map(|(partition, _)| partition).collect();
-        self.table.end(held.iter().copied());
+        self.table.end(&held);
         self.shares.revoke();
         self.lose(&held);
     }
@@ -295,7 +294,7 @@ impl Keeper {
             );
             self.tenants.lost(&settled);
         }
-        let ended = self.table.end(settled);
+        let ended = self.table.end(&settled);
         info!(partitions = ended.len(), "partitions handed over");
         self.departures.release(ended);
         self.release().await;
@@ -340,12 +339,12 @@ impl Keeper {
         }
     }
 
-    pub(super) fn lose(&mut self, partitions: &[u32]) {
-        if partitions.is_empty() {
+    pub(super) fn lose(&mut self, held: &[(u32, Tenure)]) {
+        if held.is_empty() {
             return;
         }
-        self.departures.forget(partitions);
-        self.tenants.lost(partitions);
+        self.departures.forget(held);
+        self.tenants.lost(held);
     }
 
     /// An answer of the store takes this long at most: half the time between two renewals, or less.

@@ -27,6 +27,10 @@ impl Keeper {
         let kept = kept.filter(|(partition, _)| renewed.contains(partition));
         let kept: Vec<_> = kept.copied().collect();
         self.table.extend(&kept, now + self.lease / 2);
+        let lost = held
+            .iter()
+            .filter(|(partition, _)| lost.contains(partition));
+        let lost: Vec<_> = lost.copied().collect();
         let ended = self.table.not_renewed(&lost);
         if !ended.is_empty() {
             warn!(

@@ -26,9 +26,9 @@ impl Keeper {
             }
             self.renew().await;
             let held = self.table.held();
-            let held: Vec<u32> = held.into_iter().map(|(partition, _)| partition).collect();
+            let partitions: Vec<u32> = held.iter().map(|(partition, _)| *partition).collect();
             let passed = Boottime::now().since(began);
-            self.send_off(&held, patience);
+            self.send_off(&partitions, patience);
             self.release().await;
             self.show();
             if held.is_empty() && self.departures.are_over() && left {
@@ -36,7 +36,7 @@ impl Keeper {
             }
             if passed > patience + SLACK {
                 warn!("the store was not told that this node leaves; its leases end by themselves");
-                self.table.end(held.iter().copied());
+                self.table.end(&held);
                 self.lose(&held);
                 break;
             }

@@ -27,7 +27,7 @@ struct Inner {
     /// Counts the changes, for those who wait for one.
     changes: watch::Sender<u64>,
     /// Tenures that the store has refused, until the keeper takes note.
-    refused: Mutex<Vec<u32>>,
+    refused: Mutex<Vec<(u32, Tenure)>>,
     refusal: Notify,
     fenced: AtomicU64,
     max_pause: Duration,
@@ -119,14 +119,20 @@ impl Table {
         self.changed();
     }
 
-    /// Ends the tenures of these, and returns those that there were.
-    pub(super) fn end(&self, partitions: impl IntoIterator<Item = u32>) -> Vec<(u32, Tenure)> {
-        let end = |partition| {
-            let mut slot = self.slot(partition)?;
-            slot.moving = false;
-            Some((partition, slot.tenure.take()?))
+    /// Ends these tenures, and returns those that were not over yet. A later one stays.
+    pub(super) fn end(&self, held: &[(u32, Tenure)]) -> Vec<(u32, Tenure)> {
+        let end = |&&(partition, tenure): &&(u32, Tenure)| {
+            let Some(mut slot) = self.slot(partition) else {
+                return false;
+            };
+            let ends = slot.tenure == Some(tenure);
+            if ends {
+                slot.tenure = None;
+                slot.moving = false;
+            }
+            ends
         };
-        let ended = partitions.into_iter().filter_map(end).collect();
+        let ended = held.iter().filter(end).copied().collect();
         self.changed();
         ended
     }
@@ -138,17 +144,17 @@ impl Table {
         }
     }
 
-    /// The partitions whose tenures the store has refused since the last call.
-    pub(super) fn take_refused(&self) -> Vec<u32> {
+    /// The tenures that the store has refused since the last call.
+    pub(super) fn take_refused(&self) -> Vec<(u32, Tenure)> {
         std::mem::take(&mut *self.refused())
     }
 
     /// The store has not renewed these: other claims followed. Returns those that were still ours.
-    pub(super) fn not_renewed(&self, partitions: &[u32]) -> Vec<u32> {
-        let ended = self.end(partitions.iter().copied());
+    pub(super) fn not_renewed(&self, held: &[(u32, Tenure)]) -> Vec<(u32, Tenure)> {
+        let ended = self.end(held);
         let count = u64::try_from(ended.len()).unwrap_or(u64::MAX);
         self.inner.fenced.fetch_add(count, Ordering::Relaxed);
-        ended.into_iter().map(|(partition, _)| partition).collect()
+        ended
     }
 
     /// Waits until the store has refused a tenure.
@@ -160,7 +166,7 @@ impl Table {
         self.inner.slot(partition)
     }
 
-    fn refused(&self) -> MutexGuard<'_, Vec<u32>> {
+    fn refused(&self) -> MutexGuard<'_, Vec<(u32, Tenure)>> {
         // The list is whole, whatever its last holder died of.
         let refused = self.inner.refused.lock();
         refused.unwrap_or_else(PoisonError::into_inner)
@@ -224,7 +230,7 @@ impl Ownership for Table {
         slot.moving = false;
         self.inner.fenced.fetch_add(1, Ordering::Relaxed);
         // Under the slot's lock: whoever finds the slot empty finds the note as well.
-        self.refused().push(partition);
+        self.refused().push((partition, tenure));
         drop(slot);
         self.inner.refusal.notify_one();
         self.changed();
@@ -295,7 +301,7 @@ mod tests {
             if renewed {
                 table.extend(&[(7, tenure(1))], Boottime::now() + LONG);
             } else {
-                table.end([7]);
+                table.end(&[(7, tenure(1))]);
             }
             let said = tokio::time::timeout(LONG, waiting).await.expect("told");
             assert_eq!(said.expect("no panic"), renewed);
@@ -313,7 +319,7 @@ mod tests {
         assert_eq!((table.fenced_total(), table.tenure(7)), (1, None));
         assert_eq!(
             (table.take_refused(), table.take_refused()),
-            (vec![7], vec![])
+            (vec![(7, tenure(1))], vec![])
         );
         assert!(!table.when_allowed(7, tenure(1)).await);
     }
@@ -325,7 +331,9 @@ mod tests {
         assert_eq!(table.tenure(7), Some(tenure(1)));
         assert!(!table.may_act(7, tenure(1)) && !table.when_allowed(7, tenure(1)).await);
         assert_eq!(table.owner(7), Owner::Nobody);
-        assert_eq!(table.end([7, 8]), [(7, tenure(1))]);
+        assert_eq!(table.end(&[(7, tenure(2))]), [], "an older tenure's end");
+        let both = [(7, tenure(1)), (8, tenure(1))];
+        assert_eq!(table.end(&both), [(7, tenure(1))]);
     }
 
     #[test]

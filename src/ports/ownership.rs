@@ -103,12 +103,13 @@ pub trait Tenants: Send + Sync {
     /// These partitions are ours from now on: their open transactions have to be brought back.
     fn gained(&self, partitions: &[u32]);
 
-    /// These are not ours any more: their actors go at once and write nothing down.
-    fn lost(&self, partitions: &[u32]);
+    /// These tenures are over: the actors that live under them go at once and write nothing down. Those
+    /// that live under a later tenure stay.
+    fn lost(&self, held: &[(u32, Tenure)]);
 
-    /// These are about to be given up: their actors take nothing more, write down what is out, and go.
-    /// Resolves when that is done.
-    fn hand_over(&self, partitions: &[u32]) -> Promise<()>;
+    /// These are about to be given up: the actors that live under these tenures take nothing more, write
+    /// down what is out, and go. Resolves when that is done.
+    fn hand_over(&self, held: &[(u32, Tenure)]) -> Promise<()>;
 
     /// How many calls to providers are out for a partition's transactions.
     fn calls_out(&self, partition: u32) -> usize;

@@ -1,5 +1,5 @@
-//! What must hold of every transaction and of every step, whoever looks: debug assertions in the
-//! actor, the property tests and the simulation all call these same functions.
+//! What must hold of every transaction and of every step, whoever looks: the actor, which counts and logs
+//! what is broken, the property tests and the simulation all call these same functions.
 
 use super::attempts::Fate;
 use super::decide::Decision;

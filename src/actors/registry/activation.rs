@@ -6,13 +6,12 @@ use std::time::Duration;
 use actix::fut::{ActorFutureExt, WrapFuture};
 use actix::{AsyncContext, Context};
 
-use super::routing::turn_away;
 use super::wakeups::Dormant;
 use super::{Deliver, Registry};
-use crate::actors::messages::Call;
+use crate::actors::messages::{Call, MAILBOX_FULL};
 use crate::actors::transaction::{MAILBOX, Opening};
 use crate::ports::JournalError;
-use crate::transaction::{Key, Record, Transaction};
+use crate::transaction::{Key, Mono, Record, Transaction};
 
 /// Loads that a shard has under way for wake-ups: enough to keep the readers busy, few enough that a
 /// client's own activation is not far back.
@@ -24,29 +23,40 @@ const UNREADABLE_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Waiting {
     pub(super) buffered: Vec<Deliver>,
     dormant: Option<Dormant>,
+    /// Which of this shard's loads it waits for: one that was begun under an earlier tenure is none.
+    load: u64,
 }
 
 impl Registry {
-    /// Begins to load `key`; at most once at a time.
+    /// Begins to load `key`, unless it is here, on its way, put aside, or not ours.
     pub(super) fn activate(&mut self, key: &Key, ctx: &mut Context<Self>) {
-        if self.tenure(key).is_none()
-            || self.live.contains_key(key)
-            || self.activating.contains_key(key)
-            || self.crashes.is_quarantined(key)
-        {
-            return;
+        if self.tenure(key).is_some() && !self.is_present(key) && self.aside_until(key).is_none() {
+            let dormant = self.wakeups.take(key);
+            self.load(key.clone(), dormant, ctx);
         }
-        let dormant = self.wakeups.take(key);
-        self.activating.insert(
-            key.clone(),
-            Waiting {
-                buffered: Vec::new(),
-                dormant,
-            },
-        );
-        let (history, key) = (self.house.journal.load(key), key.clone());
+    }
+
+    /// Whether its actor is here or on its way.
+    pub(super) fn is_present(&self, key: &Key) -> bool {
+        self.live.contains_key(key) || self.activating.contains_key(key)
+    }
+
+    pub(super) fn aside_until(&self, key: &Key) -> Option<Mono> {
+        self.crashes.aside_until(key, self.house.clock.mono())
+    }
+
+    /// Begins to load what is neither here nor on its way.
+    pub(super) fn load(&mut self, key: Key, dormant: Option<Dormant>, ctx: &mut Context<Self>) {
+        self.loads += 1;
+        let (load, history) = (self.loads, self.house.journal.load(&key));
+        let waiting = Waiting {
+            buffered: Vec::new(),
+            dormant,
+            load,
+        };
+        self.activating.insert(key.clone(), waiting);
         ctx.spawn(history.into_actor(self).map(move |history, registry, ctx| {
-            registry.arrive(&key, history, ctx);
+            registry.arrive(&key, load, history, ctx);
             registry.wake_due(ctx);
         }));
     }
@@ -54,21 +64,35 @@ impl Registry {
     pub(super) fn wait_for_activation(&mut self, deliver: Deliver) {
         match self.activating.get_mut(&deliver.key) {
             Some(waiting) if waiting.buffered.len() < MAILBOX => waiting.buffered.push(deliver),
-            Some(_) | None => {
-                turn_away(deliver.call, "too many messages wait for this transaction")
-            }
+            Some(_) | None => deliver.call.turn_away(MAILBOX_FULL),
         }
     }
 
     fn arrive(
         &mut self,
         key: &Key,
+        load: u64,
         history: Result<Option<Vec<Record>>, JournalError>,
         ctx: &mut Context<Self>,
     ) {
-        let Some(Waiting { buffered, dormant }) = self.activating.remove(key) else {
+        // Asked first: what a later tenure has made void is gone then.
+        let is_ours = self.tenure(key).is_some();
+        let expected = |waiting: &Waiting| waiting.load == load;
+        if !self.activating.get(key).is_some_and(expected) {
+            return;
+        }
+        let Some(Waiting {
+            buffered, dormant, ..
+        }) = self.activating.remove(key)
+        else {
             return;
         };
+        if !is_ours {
+            self.leave_gates(key);
+            return buffered
+                .into_iter()
+                .for_each(|deliver| deliver.call.answer_elsewhere());
+        }
         let folded = match history {
             Ok(None) => {
                 return buffered

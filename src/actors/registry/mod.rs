@@ -2,7 +2,7 @@
 //!
 //! It routes by key, brings actors into memory from the journal, lets idle ones go and keeps their
 //! wake-ups, and rebuilds an actor that panicked. Three panics within ten minutes put a transaction
-//! aside, visibly, and harm no other.
+//! aside for a while, visibly, and harm no other.
 
 mod activation;
 mod crashes;
@@ -13,8 +13,9 @@ mod tenancy;
 mod wakeups;
 
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::{Actor, Addr, Context, Handler, Message, SpawnHandle};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -22,11 +23,12 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use activation::Waiting;
 use crashes::Crashes;
 pub(super) use notices::{Departure, Notice};
+use tenancy::Tenures;
 pub(super) use tenancy::{Gained, HandOver, Lost};
 pub(super) use wakeups::Dormant;
 use wakeups::Wakeups;
 
-use super::house::House;
+use super::house::{Alarms, House};
 use super::messages::{Call, Deliver};
 use super::status::ShardStatus;
 use super::transaction::{Birth, Opening, TransactionActor};
@@ -47,8 +49,8 @@ pub struct Registry {
     notices: Option<UnboundedSender<Notice>>,
     alarm: Option<(crate::transaction::Mono, SpawnHandle)>,
     generations: u64,
-    /// Partitions that are being given up: their actors take nothing more.
-    closing: HashSet<u32>,
+    loads: u64,
+    tenures: Tenures,
     /// Journals that are still being read for what is open.
     recovering: usize,
     recovered: bool,
@@ -86,7 +88,8 @@ impl Registry {
                 notices: None,
                 alarm: None,
                 generations: 0,
-                closing: HashSet::new(),
+                loads: 0,
+                tenures: Tenures::default(),
                 recovering: 0,
                 recovered: false,
             };
@@ -162,13 +165,19 @@ impl Handler<Recall> for Registry {
     type Result = actix::MessageResult<Recall>;
 
     fn handle(&mut self, _: Recall, _: &mut Self::Context) -> Self::Result {
+        let counted = |of: fn(&Alarms) -> &AtomicU64| {
+            let alarms = self.house.alarms(self.shard);
+            alarms.map_or(0, |alarms| of(alarms).load(Ordering::Relaxed))
+        };
         actix::MessageResult(ShardStatus {
             shard: self.shard,
             live: self.live.len(),
             dormant: self.wakeups.len(),
             activating: self.activating.len(),
-            quarantined: self.crashes.quarantined(),
+            quarantined: self.crashes.aside(self.house.clock.mono()).count(),
             panics_total: self.crashes.total(),
+            invariant_violations: counted(|alarms| &alarms.invariant_violations),
+            appends_refused: counted(|alarms| &alarms.appends_refused),
             recovered: self.recovered,
         })
     }
@@ -195,6 +204,26 @@ impl Handler<List> for Registry {
             keys.truncate(list.limit);
         }
         keys.sort();
+        keys
+    }
+}
+
+/// Asks a shard for the keys that are put aside after panics.
+#[derive(Message)]
+#[rtype(result = "Vec<Key>")]
+pub struct PutAside {
+    /// At most this many, in order.
+    pub limit: usize,
+}
+
+impl Handler<PutAside> for Registry {
+    type Result = Vec<Key>;
+
+    fn handle(&mut self, PutAside { limit }: PutAside, _: &mut Self::Context) -> Self::Result {
+        let now = self.house.clock.mono();
+        let mut keys: Vec<Key> = self.crashes.aside(now).cloned().collect();
+        keys.sort();
+        keys.truncate(limit);
         keys
     }
 }

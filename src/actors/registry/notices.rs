@@ -8,7 +8,7 @@ use super::Registry;
 use super::wakeups::Dormant;
 use crate::actors::transaction::Retire;
 use crate::ports::JournalHealth;
-use crate::transaction::Key;
+use crate::transaction::{Key, Mono};
 
 /// From an actor to its shard.
 pub(in crate::actors) enum Notice {
@@ -97,30 +97,34 @@ impl Registry {
             self.live.remove(key);
         }
         if panicked {
-            if self.crashes.note(key, self.house.clock.mono()) {
-                tracing::error!(%key, "panic survived, rebuilding from the journal");
-                self.rebuild(key, ctx);
-            } else {
-                tracing::error!(%key, "put aside after repeated panics");
+            let now = self.house.clock.mono();
+            let aside = self.crashes.note(key, now);
+            match aside {
+                None => tracing::error!(%key, "panic survived, rebuilding from the journal"),
+                Some(until) => {
+                    let for_s = until.since(now).as_secs();
+                    tracing::error!(%key, for_s, "put aside after repeated panics");
+                }
             }
+            self.rebuild(key, aside.unwrap_or(now), ctx);
         } else if ours && !matches!(self.house.journal.health(), JournalHealth::Failed(_)) {
             // It gave up because the journal holds something else than it thought, or holds nothing.
-            self.rebuild(key, ctx);
+            self.rebuild(key, self.house.clock.mono(), ctx);
         }
     }
 
-    /// Brings back what stopped. It is remembered as due first: a history that can't be read now is
-    /// tried again.
-    fn rebuild(&mut self, key: &Key, ctx: &mut Context<Self>) {
-        let under_way = self.live.contains_key(key) || self.activating.contains_key(key);
-        if !under_way && !self.crashes.is_quarantined(key) {
+    /// Brings back what stopped, at `due`. It is remembered first: a history that can't be read then is
+    /// tried again. What is not ours any more is its owner's to bring back.
+    fn rebuild(&mut self, key: &Key, due: Mono, ctx: &mut Context<Self>) {
+        if self.tenure(key).is_some() && !self.is_present(key) {
             let dormant = Dormant {
-                due: self.house.clock.mono(),
+                due,
                 volatile: None,
                 activations: 0,
             };
             self.wakeups.put(key.clone(), dormant);
+            self.activate(key, ctx);
+            self.wake_due(ctx);
         }
-        self.activate(key, ctx);
     }
 }

@@ -63,8 +63,7 @@ impl Registry {
     /// what its own next moment is.
     fn remember_as_due(&mut self, key: Key, now: Mono) {
         let ours = self.house.router.shard_of(&key) == self.shard && self.tenure(&key).is_some();
-        let known = self.live.contains_key(&key) || self.activating.contains_key(&key);
-        if ours && !known && !self.wakeups.holds(&key) {
+        if ours && !self.is_present(&key) && !self.wakeups.holds(&key) {
             self.wakeups.put(
                 key,
                 Dormant {

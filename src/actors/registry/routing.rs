@@ -8,14 +8,12 @@ use actix::fut::WrapFuture;
 use actix::{AsyncContext, Context};
 
 use super::Registry;
-use crate::actors::messages::{Call, Deliver, Found};
+use crate::actors::messages::{Call, Deliver, Found, MAILBOX_FULL};
 use crate::actors::status::{ActorStatus, Residence};
 use crate::actors::transaction::Opening;
-use crate::transaction::{Transaction, Volatile};
+use crate::transaction::{Command, Transaction, Volatile};
 
-const MAILBOX_FULL: &str = "too many messages wait for this transaction";
-const QUARANTINED: &str =
-    "this transaction was put aside after three panics; an operator has to look at it";
+const QUARANTINED: &str = "this transaction is put aside for a while after repeated panics";
 const TOO_MANY_OPEN: &str = "as many transactions are open as this node may hold";
 const STOPPING: &str = "this node is stopping";
 
@@ -26,7 +24,7 @@ impl Registry {
         } else if let Some(live) = self.live.get_mut(&deliver.key) {
             match live.address.try_send(deliver) {
                 Ok(()) => live.sent += 1,
-                Err(SendError::Full(deliver)) => turn_away(deliver.call, MAILBOX_FULL),
+                Err(SendError::Full(deliver)) => deliver.call.turn_away(MAILBOX_FULL),
                 // It stopped a moment ago and its notice is on the way.
                 Err(SendError::Closed(deliver)) => {
                     self.live.remove(&deliver.key);
@@ -42,10 +40,14 @@ impl Registry {
         if !deliver.call.needs_actor() {
             return self.read_from_journal(deliver, ctx);
         }
-        if self.crashes.is_quarantined(&deliver.key) {
-            // A permit is dropped, not put back: it would come again at once, for ever, and take the
-            // budget from all others.
-            return deliver.call.answer_unavailable(QUARANTINED);
+        if self.aside_until(&deliver.key).is_some() {
+            if !brings_back(&deliver.call) {
+                // A permit is dropped, not put back: it would come again at once, until the pause is over,
+                // and take the budget from all others.
+                return deliver.call.answer_unavailable(QUARANTINED);
+            }
+            let now = self.house.clock.mono();
+            self.crashes.let_back(&deliver.key, now);
         }
         if self.activating.contains_key(&deliver.key) {
             return self.wait_for_activation(deliver);
@@ -54,10 +56,10 @@ impl Registry {
         match &deliver.call {
             Call::Accept { .. } if !dormant => {
                 if self.house.is_draining() {
-                    return turn_away(deliver.call, STOPPING);
+                    return deliver.call.turn_away(STOPPING);
                 }
                 if !self.has_room() {
-                    return turn_away(deliver.call, TOO_MANY_OPEN);
+                    return deliver.call.turn_away(TOO_MANY_OPEN);
                 }
                 self.create(deliver);
             }
@@ -90,12 +92,12 @@ impl Registry {
     fn create(&mut self, deliver: Deliver) {
         let key = deliver.key.clone();
         let Some(live) = self.bring_to_life(&key, Opening::Fresh, 1) else {
-            return turn_away(deliver.call, STOPPING);
+            return deliver.call.turn_away(STOPPING);
         };
         match live.address.try_send(deliver) {
             Ok(()) => live.sent += 1,
             Err(SendError::Full(deliver) | SendError::Closed(deliver)) => {
-                turn_away(deliver.call, MAILBOX_FULL)
+                deliver.call.turn_away(MAILBOX_FULL)
             }
         }
     }
@@ -104,7 +106,7 @@ impl Registry {
     fn read_from_journal(&mut self, deliver: Deliver, ctx: &mut Context<Self>) {
         let Deliver { key, call, place } = deliver;
         let house = Arc::clone(&self.house);
-        let quarantined = self.crashes.is_quarantined(&key);
+        let aside_until = self.aside_until(&key);
         let (volatile, activations) = self.wakeups.peek(&key);
         let answer = async move {
             let _held_until_answered = place;
@@ -126,7 +128,7 @@ impl Registry {
                 }
                 Call::Inspect { reply } => {
                     let residence = Residence {
-                        quarantined,
+                        aside_until,
                         activations,
                         ..Residence::default()
                     };
@@ -143,10 +145,13 @@ impl Registry {
     }
 }
 
-/// Answers a call that can't be taken now; a permit goes back into its queue.
-pub(super) fn turn_away(call: Call, why: &str) {
-    match call {
-        Call::Granted(grant) => grant.put_back(),
-        other => other.answer_unavailable(why),
+/// Whether somebody acts who need not wait until the pause is over: to ask, or to end it.
+fn brings_back(call: &Call) -> bool {
+    let Call::Act { act, .. } = call else {
+        return false;
+    };
+    match act.command {
+        Command::Cancel | Command::Inquire | Command::Resolve { .. } => true,
+        Command::Resubmit | Command::Redeliver => false,
     }
 }

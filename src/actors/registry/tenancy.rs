@@ -1,6 +1,9 @@
 //! Partitions come and go: what a shard does when this node gains one, loses one, or hands one over.
+//!
+//! Whatever a shard holds of a partition, it holds under one tenure ([`Tenures`]). What is said about a
+//! tenure changes only what belongs to that one, however late it comes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use actix::{AsyncContext, Context, Handler, Message, ResponseFuture};
@@ -16,33 +19,70 @@ use crate::transaction::Key;
 #[rtype(result = "()")]
 pub(in crate::actors) struct Gained(pub(in crate::actors) Vec<u32>);
 
-/// These are not ours any more.
+/// These tenures are over.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(in crate::actors) struct Lost(pub(in crate::actors) Vec<u32>);
+pub(in crate::actors) struct Lost(pub(in crate::actors) Vec<(u32, Tenure)>);
 
 /// These are about to be given up: answered once everything is written down and gone.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(in crate::actors) struct HandOver(pub(in crate::actors) Vec<u32>);
+pub(in crate::actors) struct HandOver(pub(in crate::actors) Vec<(u32, Tenure)>);
 
 /// The end of [`HandOver`]: the actors have written down what was out.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct HandedOver(HashSet<u32>);
+struct HandedOver(Vec<(u32, Tenure)>);
+
+/// Under which tenure a shard holds what it holds of a partition.
+#[derive(Default)]
+pub(super) struct Tenures {
+    present: HashMap<u32, Tenure>,
+    /// Those that are being given up: their actors take nothing more.
+    closing: HashMap<u32, Tenure>,
+}
+
+impl Tenures {
+    fn is_present(&self, (partition, tenure): &(u32, Tenure)) -> bool {
+        self.present.get(partition) == Some(tenure)
+    }
+}
 
 impl Registry {
-    /// By what right a transaction's actor may live here just now.
-    pub(super) fn tenure(&self, key: &Key) -> Option<Tenure> {
+    /// By what right a transaction's actor may live here just now. The first time that a later tenure is
+    /// seen, everything goes that the shard still holds under the one before.
+    pub(super) fn tenure(&mut self, key: &Key) -> Option<Tenure> {
         let partition = key.partition();
         let tenure = self.house.ownership.tenure(partition)?;
-        (!self.closing.contains(&partition)).then_some(tenure)
+        let before = self.tenures.present.insert(partition, tenure);
+        if before.is_some_and(|before| before != tenure) {
+            self.forget(&HashSet::from([partition]));
+            self.tenures.present.insert(partition, tenure);
+        }
+        let closes = self.tenures.closing.get(&partition) == Some(&tenure);
+        (!closes).then_some(tenure)
+    }
+
+    /// It waits nowhere any more: a permit that comes too late would still cost the others a part of the
+    /// budget.
+    pub(super) fn leave_gates(&self, key: &Key) {
+        self.house.gates().for_each(|gate| gate.leave(key));
+    }
+
+    /// Lets everything go that is held under these tenures.
+    fn forget_held(&mut self, held: &[(u32, Tenure)]) {
+        let present = held.iter().filter(|held| self.tenures.is_present(held));
+        let partitions = present.map(|(partition, _)| *partition).collect();
+        self.forget(&partitions);
     }
 
     /// Lets everything go that belongs to these partitions. Nothing is written down: whoever owns them
     /// now reads what is durable. Nobody of them stays in a gate's queue, where a place that comes too
     /// late would still cost the others a part of the budget.
     fn forget(&mut self, partitions: &HashSet<u32>) {
+        if partitions.is_empty() {
+            return;
+        }
         let theirs = |key: &Key| partitions.contains(&key.partition());
         let house = Arc::clone(&self.house);
         let leave_gates = |key: &Key| house.gates().for_each(|gate| gate.leave(key));
@@ -57,20 +97,17 @@ impl Registry {
             }
             !goes
         });
-        let waiting: Vec<Key> = self
-            .activating
-            .keys()
-            .filter(|key| theirs(key))
-            .cloned()
-            .collect();
-        for key in waiting {
+        for (key, waiting) in self.activating.extract_if(|key, _| theirs(key)) {
             leave_gates(&key);
-            let waiting = self.activating.remove(&key);
-            for deliver in waiting.into_iter().flat_map(|waiting| waiting.buffered) {
+            for deliver in waiting.buffered {
                 deliver.call.answer_elsewhere();
             }
         }
         self.wakeups.forget(theirs).iter().for_each(leave_gates);
+        self.crashes.forget(theirs);
+        self.tenures
+            .present
+            .retain(|partition, _| !partitions.contains(partition));
     }
 }
 
@@ -82,7 +119,6 @@ impl Handler<Gained> for Registry {
             .into_iter()
             .filter(|&partition| self.house.router.shard_of_partition(partition) == self.shard);
         for partition in ours.collect::<Vec<u32>>() {
-            self.closing.remove(&partition);
             self.recover_from(Some(partition), ctx);
         }
     }
@@ -91,17 +127,18 @@ impl Handler<Gained> for Registry {
 impl Handler<Lost> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Lost(partitions): Lost, _: &mut Self::Context) {
-        self.forget(&partitions.into_iter().collect());
+    fn handle(&mut self, Lost(held): Lost, _: &mut Self::Context) {
+        self.forget_held(&held);
     }
 }
 
 impl Handler<HandOver> for Registry {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, HandOver(partitions): HandOver, ctx: &mut Context<Self>) -> Self::Result {
-        let partitions: HashSet<u32> = partitions.into_iter().collect();
-        self.closing.extend(&partitions);
+    fn handle(&mut self, HandOver(held): HandOver, ctx: &mut Context<Self>) -> Self::Result {
+        self.tenures.closing.extend(held.iter().copied());
+        let present = held.iter().filter(|held| self.tenures.is_present(held));
+        let partitions: HashSet<u32> = present.map(|(partition, _)| *partition).collect();
         let mut answers = Vec::new();
         for (key, live) in &mut self.live {
             if !partitions.contains(&key.partition()) {
@@ -125,7 +162,7 @@ impl Handler<HandOver> for Registry {
                 let _ = answer.await;
             }
             // A shard that is gone has forgotten them with everything else.
-            let _ = registry.send(HandedOver(partitions)).await;
+            let _ = registry.send(HandedOver(held)).await;
         })
     }
 }
@@ -133,7 +170,7 @@ impl Handler<HandOver> for Registry {
 impl Handler<HandedOver> for Registry {
     type Result = ();
 
-    fn handle(&mut self, HandedOver(partitions): HandedOver, _: &mut Self::Context) {
-        self.forget(&partitions);
+    fn handle(&mut self, HandedOver(held): HandedOver, _: &mut Self::Context) {
+        self.forget_held(&held);
     }
 }

@@ -55,8 +55,16 @@ impl Wakeups {
         (volatile, dormant.map_or(0, |dormant| dormant.activations))
     }
 
-    pub(super) fn first(&self) -> Option<(Mono, &Key)> {
-        self.order.first().map(|(due, key)| (*due, key))
+    pub(super) fn first(&self) -> Option<Mono> {
+        self.order.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the first, if its time has come.
+    pub(super) fn take_due(&mut self, now: Mono) -> Option<(Key, Dormant)> {
+        let (_, key) = self.order.first().filter(|(due, _)| *due <= now)?;
+        let key = key.clone();
+        let dormant = self.take(&key)?;
+        Some((key, dormant))
     }
 
     pub(super) fn holds(&self, key: &Key) -> bool {
@@ -69,20 +77,23 @@ impl Wakeups {
 }
 
 impl Registry {
-    /// Activates what is due, at a bounded pace, and sets the alarm for the rest.
+    /// Activates what is due, at a bounded pace, and sets the alarm for the rest. Each round takes one out,
+    /// and what is put back is due later, so it ends.
     pub(super) fn wake_due(&mut self, ctx: &mut Context<Self>) {
         let now = self.house.clock.mono();
         while self.activating.len() < ACTIVATING_AT_ONCE {
-            let due = self
-                .wakeups
-                .first()
-                .filter(|&(due, _)| due <= now)
-                .map(|(_, key)| key.clone());
-            let Some(key) = due else { break };
-            if self.crashes.is_quarantined(&key) || self.live.contains_key(&key) {
-                self.wakeups.take(&key);
+            let Some((key, dormant)) = self.wakeups.take_due(now) else {
+                break;
+            };
+            if self.tenure(&key).is_none() {
+                // Not ours any more, or about to go. Whoever gains the partition reads what is open in it.
+                self.leave_gates(&key);
+            } else if self.is_present(&key) {
+                // It knows its own timers.
+            } else if let Some(due) = self.crashes.aside_until(&key, now) {
+                self.wakeups.put(key, Dormant { due, ..dormant });
             } else {
-                self.activate(&key, ctx);
+                self.load(key, Some(dormant), ctx);
             }
         }
         self.set_alarm(now, ctx);
@@ -90,7 +101,7 @@ impl Registry {
 
     /// Each finished activation looks again, so while the pace is at its bound no alarm is needed.
     fn set_alarm(&mut self, now: Mono, ctx: &mut Context<Self>) {
-        let Some((due, _)) = self.wakeups.first().filter(|&(due, _)| due > now) else {
+        let Some(due) = self.wakeups.first().filter(|&due| due > now) else {
             return;
         };
         match self.alarm {

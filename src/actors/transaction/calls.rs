@@ -144,17 +144,19 @@ impl TransactionActor {
             .map(|intent| addressed(intent, &request, to));
         let there = house.policy(to, &self.key.app);
         let policy = intent.as_ref().and(there).unwrap_or(own);
-        let decision = accept(&acceptance, intent, self.house.clock.now(), policy);
+        let now = self.house.clock.now();
+        let decision = accept(&acceptance, intent, now, policy);
+        self.house.check_step(None, &decision);
         self.submission_permit = permit;
         let append = self.append_of(&decision, Expect::Absent);
         let appended = first_append(Arc::clone(&self.house), append);
-        ctx.wait(appended.into_actor(self).map(move |result, actor, ctx| {
+        self.wait_for(appended, ctx, move |actor, result, ctx| {
             let _held_until_answered = place;
             match result {
                 Ok(committed) => {
                     actor.committed = committed.sequence;
                     let new = Box::new(decision.next.clone());
-                    actor.become_decided(decision, ctx);
+                    actor.become_decided(decision, now.mono, ctx);
                     let _ = reply.send(Accepted::New(new));
                 }
                 Err(AppendError::Exists) => {
@@ -174,6 +176,7 @@ impl TransactionActor {
                     });
                 }
                 Err(error @ (AppendError::VersionConflict | AppendError::Full(_))) => {
+                    actor.house.append_was_refused(&actor.key);
                     let _ = reply.send(Accepted::Unavailable(error.to_string()));
                     ctx.stop();
                 }
@@ -186,7 +189,7 @@ impl TransactionActor {
                     ctx.stop();
                 }
             }
-        }));
+        });
     }
 
     fn granted(&mut self, grant: Grant, ctx: &mut Context<Self>) {
@@ -219,7 +222,16 @@ impl TransactionActor {
             Ok(intent) if seat.may_go_to(&from) => Event::SubmissionPermitted {
                 intent: Box::new(addressed(intent, &seat.request, &from)),
             },
-            Err(why) if own && seat.may_go_to(&from) => Event::SubmissionUnrenderable { why },
+            // It may go nowhere else, so it would ask here again.
+            Err(why) if seat.may_go_to(&from) && (own || !seat.surely_untouched()) => {
+                Event::SubmissionUnrenderable { why }
+            }
+            Err(why) if seat.may_go_to(&from) => {
+                tracing::warn!(key = %self.key, provider = from, why, "the stand-in can't take it");
+                let own = seat.request.provider.clone();
+                drop(permit);
+                return self.queue_at(&own);
+            }
             // It joined that gate when it could still go there: it asks where it may.
             Ok(_) | Err(_) => {
                 drop(permit);
@@ -270,9 +282,9 @@ impl TransactionActor {
     fn status(&self) -> Option<Box<ActorStatus>> {
         let residence = Residence {
             resident: true,
-            quarantined: false,
+            aside_until: None,
             activations: self.activations,
-            mailbox: 0,
+            mailbox: self.turns.waiting() as u64,
             watchers: self.watchers.len(),
         };
         let seat = self.seat.as_ref()?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::{ActorFutureExt, WrapFuture};
-use actix::{AsyncContext, Context, Handler, Message};
+use actix::{AsyncContext, Context};
 
 use super::TransactionActor;
 use crate::ports::{JournalError, Kept};
@@ -17,15 +17,41 @@ use crate::transaction::Event;
 /// The pause before a journal that could not be read is asked again.
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Takes in the next claimed webhook.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct TakeNext;
+/// How far the look into the inbox is. Until it has been read the actor stays in memory: nothing else
+/// would look again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Claim {
+    /// Nothing is to be looked for.
+    #[default]
+    Idle,
+    /// The journal is being read, or is asked again soon.
+    Reading,
+    /// The same, and since then another reference has become known: one more look follows.
+    ReadingOnceMore,
+}
+
+impl Claim {
+    pub(super) fn is_under_way(self) -> bool {
+        self != Self::Idle
+    }
+}
 
 impl TransactionActor {
-    /// Looks for what was kept under the references that are known.
+    /// Looks for what was kept under the references that are known. One look at a time.
     pub(super) fn claim_inbox(&mut self, ctx: &mut Context<Self>) {
-        let Some(seat) = &self.seat else { return };
+        if self.claim.is_under_way() {
+            self.claim = Claim::ReadingOnceMore;
+        } else {
+            self.claim = Claim::Reading;
+            self.read_inbox(ctx);
+        }
+    }
+
+    fn read_inbox(&mut self, ctx: &mut Context<Self>) {
+        let Some(seat) = &self.seat else {
+            self.claim = Claim::Idle;
+            return;
+        };
         let known = seat.provider_references().into_iter();
         let known: Vec<(String, String)> = known
             .map(|(provider, reference)| (provider.to_owned(), reference.to_owned()))
@@ -39,31 +65,34 @@ impl TransactionActor {
             Ok::<Vec<Kept>, JournalError>(kept)
         };
         ctx.spawn(found.into_actor(self).map(|found, actor, ctx| match found {
-            Ok(kept) => {
-                actor.claimed.extend(kept);
-                ctx.notify(TakeNext);
-            }
+            Ok(kept) => actor.inbox_was_read(kept, ctx),
             Err(error) => {
                 tracing::warn!(key = %actor.key, %error, "the inbox can't be read; asked again soon");
-                ctx.run_later(UNREADABLE_PAUSE, Self::claim_inbox);
+                ctx.run_later(UNREADABLE_PAUSE, Self::read_inbox);
             }
         }));
     }
-}
 
-impl Handler<TakeNext> for TransactionActor {
-    type Result = ();
+    fn inbox_was_read(&mut self, kept: Vec<Kept>, ctx: &mut Context<Self>) {
+        let claim = std::mem::take(&mut self.claim);
+        for one in kept {
+            self.take_in(one, ctx);
+        }
+        if claim == Claim::ReadingOnceMore {
+            self.claim_inbox(ctx);
+        }
+    }
 
-    /// One after the other: each is decided on what the one before has made durable.
-    fn handle(&mut self, _: TakeNext, ctx: &mut Self::Context) {
-        let Some(kept) = self.claimed.pop_front() else {
-            return;
-        };
+    /// Decides what a kept webhook changes, in its turn: on what the one before has made durable.
+    fn take_in(&mut self, kept: Kept, ctx: &mut Context<Self>) {
+        if self.turns.is_busy() {
+            return self.turns.push(|actor, ctx| actor.take_in(kept, ctx));
+        }
         let configured = self.provider().is_some();
         let attempt = self.attribute(&kept.provider, kept.attempt, &kept.report);
         let Some(attempt) = attempt.filter(|_| configured) else {
             // It stays in the inbox, for a person.
-            return ctx.notify(TakeNext);
+            return;
         };
         tracing::info!(key = %self.key, event_id = kept.event_id, "claims a webhook that had come before");
         let event = Event::WebhookArrived {
@@ -82,6 +111,5 @@ impl Handler<TakeNext> for TransactionActor {
                 }
             });
         });
-        ctx.notify(TakeNext);
     }
 }

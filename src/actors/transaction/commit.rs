@@ -2,31 +2,41 @@
 
 use std::time::Duration;
 
-use actix::fut::{ActorFutureExt, WrapFuture};
-use actix::{ActorContext, AsyncContext, Context};
+use actix::{ActorContext, Context};
 
 use super::TransactionActor;
 use crate::actors::house::House;
 use crate::ports::{Append, AppendError, Committed, Expect, JournalHealth, Summary};
-use crate::transaction::{Decision, Event, Ignored, Record, Transaction, invariants};
+use crate::transaction::{Decision, Event, Ignored, Mono, Record, Transaction};
 
 /// The first pause before an append that the journal had no room for is tried again; each further one
 /// is twice as long. A journal clears its queue at every fsync.
 const REFUSED_PAUSE: Duration = Duration::from_millis(20);
 /// The longest such pause: a store that comes back should not be waited for much longer than that.
 const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// A commit that takes this long is worth a line: a disk or a store that is well needs milliseconds.
+const SLOW_COMMIT: Duration = Duration::from_secs(5);
 
 impl TransactionActor {
-    /// Decides, commits, performs, then calls `after` with what came of it.
+    /// Decides, commits, performs, then calls `after` with what came of it. While a commit is under way it
+    /// waits for its turn.
     pub(super) fn happen_then(
         &mut self,
         event: Event,
         ctx: &mut Context<Self>,
         after: impl FnOnce(&mut Self, Result<(), Ignored>) + 'static,
     ) {
-        let name = event.name();
-        match self.decision(event) {
-            Some(Ok(decision)) => self.commit(decision, ctx, |actor| after(actor, Ok(()))),
+        if self.turns.is_busy() {
+            let later = |actor: &mut Self, ctx: &mut Context<Self>| {
+                actor.happen_then(event, ctx, after);
+            };
+            return self.turns.push(later);
+        }
+        let (name, now) = (event.name(), self.house.clock.now());
+        match self.decision(event, now) {
+            Some(Ok(decision)) => {
+                self.commit(decision, now.mono, ctx, |actor| after(actor, Ok(())));
+            }
             Some(Err(ignored)) => {
                 self.log_ignored(name, &ignored);
                 after(self, Err(ignored));
@@ -41,17 +51,13 @@ impl TransactionActor {
     fn commit(
         &mut self,
         decision: Decision,
+        decided_at: Mono,
         ctx: &mut Context<Self>,
         after: impl FnOnce(&mut Self) + 'static,
     ) {
-        debug_assert_eq!(
-            invariants::check_step(self.seat.as_ref(), &decision),
-            Ok(()),
-            "{:?}",
-            self.seat
-        );
+        self.house.check_step(self.seat.as_ref(), &decision);
         if decision.records.is_empty() {
-            self.become_decided(decision, ctx);
+            self.become_decided(decision, decided_at, ctx);
             after(self);
             return;
         }
@@ -62,18 +68,14 @@ impl TransactionActor {
         let append = self.append_of(&decision, expect);
         let house = std::sync::Arc::clone(&self.house);
         let durable = async move { persist(&house, append).await };
-        ctx.wait(
-            durable
-                .into_actor(self)
-                .map(move |result, actor, ctx| match result {
-                    Ok(committed) => {
-                        actor.committed = committed.sequence;
-                        actor.become_decided(decision, ctx);
-                        after(actor);
-                    }
-                    Err(error) => actor.refused(&error, ctx),
-                }),
-        );
+        self.wait_for(durable, ctx, move |actor, result, ctx| match result {
+            Ok(committed) => {
+                actor.committed = committed.sequence;
+                actor.become_decided(decision, decided_at, ctx);
+                after(actor);
+            }
+            Err(error) => actor.refused(&error, ctx),
+        });
     }
 
     /// The journal holds something else than this actor thought, or another node is its owner: it
@@ -85,6 +87,7 @@ impl TransactionActor {
                 .ownership
                 .fenced(self.key.partition(), self.tenure);
         } else {
+            self.house.append_was_refused(&self.key);
             tracing::error!(key = %self.key, %error, "record refused");
         }
         ctx.stop();
@@ -100,10 +103,20 @@ impl TransactionActor {
         }
     }
 
-    /// The records are durable: this is what the transaction is now.
-    pub(super) fn become_decided(&mut self, mut decision: Decision, ctx: &mut Context<Self>) {
+    /// The records are durable: this is what the transaction is now. `decided_at` is when it was decided.
+    pub(super) fn become_decided(
+        &mut self,
+        mut decision: Decision,
+        decided_at: Mono,
+        ctx: &mut Context<Self>,
+    ) {
+        let durable = self.house.clock.mono();
         if let Some(policy) = self.policy(decision.next.provider()) {
-            decision = decision.made_durable(self.house.clock.mono(), policy);
+            decision = decision.made_durable(durable, policy);
+        }
+        let took = durable.since(decided_at);
+        if took >= SLOW_COMMIT {
+            tracing::warn!(key = %self.key, took_ms = took.as_millis() as u64, "a commit was slow");
         }
         let Decision {
             records,
@@ -130,7 +143,7 @@ impl TransactionActor {
         after: impl FnOnce(&mut Self, Result<(), String>, &mut Context<Self>) + 'static,
     ) {
         let history = self.house.journal.load(&self.key);
-        ctx.wait(history.into_actor(self).map(move |result, actor, ctx| {
+        self.wait_for(history, ctx, move |actor, result, ctx| {
             let folded = match result {
                 Ok(Some(records)) => fold(actor, &records),
                 Ok(None) => Err("its history could not be found".to_owned()),
@@ -145,7 +158,7 @@ impl TransactionActor {
                 actor.set_alarm(ctx);
             });
             after(actor, seated, ctx);
-        }));
+        });
     }
 }
 

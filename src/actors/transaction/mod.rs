@@ -1,9 +1,9 @@
 //! The actor of one transaction: a thin shell around the pure core.
 //!
-//! Every event goes the same way: `decide`, then [`commit`](TransactionActor::commit) under
-//! `ctx.wait`, then `perform`. The second and last combinator site is [`TransactionActor::run`], for
-//! calls to the world that come back as events. While a commit is on its way nothing else of this
-//! actor moves; while a call is out everything else does.
+//! Every event goes the same way: `decide`, then [`commit`](TransactionActor::commit), then `perform`.
+//! Calls to the world leave through [`TransactionActor::run`] and come back as events. While a commit is
+//! under way nothing else is decided: everything that arrives waits in the actor's own queue ([`turns`]).
+//! While a call is out everything else moves.
 
 mod calls;
 mod claiming;
@@ -12,8 +12,8 @@ mod leaving;
 mod logbook;
 mod perform;
 mod stand_in;
+mod turns;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
@@ -21,17 +21,20 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub(super) use calls::replay;
 pub(super) use leaving::Retire;
+pub(super) use turns::MAILBOX;
+
+use claiming::Claim;
+use turns::Turns;
 
 use super::gate::{Gate, Permit};
 use super::house::House;
 use super::messages::{Deliver, Found, Reply, Until};
 use super::registry::Notice;
-use crate::ports::{Kept, Provider, Tenure};
-use crate::transaction::{Event, Key, Mono, Policy, Transaction, Volatile, decide};
+use crate::ports::{Provider, Tenure};
+use crate::transaction::{
+    Decision, Event, Ignored, Key, Mono, Now, Policy, Transaction, Volatile, decide,
+};
 
-/// Messages that may wait for one actor. It is busy for a commit at a time, milliseconds; more than
-/// this is a client gone wild.
-pub(super) const MAILBOX: usize = 128;
 /// Clients that may wait for one transaction's change at once.
 const WATCHERS_MAX: usize = 64;
 
@@ -61,8 +64,8 @@ pub(super) struct TransactionActor {
     submission_permit: Option<Permit>,
     inquiry_permit: Option<Permit>,
     watchers: Vec<(Until, Reply<Found>)>,
-    /// Webhooks that had come before their reference was known, on their way in.
-    claimed: VecDeque<Kept>,
+    turns: Turns,
+    claim: Claim,
     alarm: Option<(Mono, SpawnHandle)>,
     handled: u64,
     last_active: Mono,
@@ -96,7 +99,8 @@ impl TransactionActor {
             submission_permit: None,
             inquiry_permit: None,
             watchers: Vec::new(),
-            claimed: VecDeque::new(),
+            turns: Turns::default(),
+            claim: Claim::default(),
             alarm: None,
             handled: 0,
             last_active,
@@ -124,10 +128,7 @@ impl TransactionActor {
         self.house.policy(provider, &self.key.app)
     }
 
-    fn decision(
-        &self,
-        event: Event,
-    ) -> Option<Result<crate::transaction::Decision, crate::transaction::Ignored>> {
+    fn decision(&self, event: Event, now: Now) -> Option<Result<Decision, Ignored>> {
         let transaction = self.seat.as_ref()?;
         // A new attempt is its own provider's from its first step on.
         let provider = if let Event::SubmissionPermitted { intent } = &event {
@@ -137,7 +138,7 @@ impl TransactionActor {
             transaction.provider()
         };
         let policy = self.policy(provider)?;
-        Some(decide(transaction, event, self.house.clock.now(), policy))
+        Some(decide(transaction, event, now, policy))
     }
 
     /// Rings at the next timer, or when it is time to consider leaving memory.
@@ -167,6 +168,10 @@ impl TransactionActor {
 
     fn ring(&mut self, ctx: &mut Context<Self>) {
         self.alarm = None;
+        if self.turns.is_busy() {
+            // The end of the commit sets the alarm again, and what came home before it is heard first.
+            return;
+        }
         let now = self.house.clock.mono();
         let next = self
             .seat
@@ -237,6 +242,6 @@ impl Handler<Deliver> for TransactionActor {
         if std::mem::take(&mut self.leaving) {
             self.set_alarm(ctx);
         }
-        self.answer(deliver.call, deliver.place, ctx);
+        self.take(deliver, ctx);
     }
 }

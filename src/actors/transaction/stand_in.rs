@@ -44,6 +44,11 @@ impl TransactionActor {
     pub(super) fn ask_to_submit(&self) {
         let Some(seat) = &self.seat else { return };
         let to = destination(&self.house, &self.key, &seat.request, Some(seat));
+        self.queue_at(to);
+    }
+
+    /// Queues at the gate of `to`, and nowhere else.
+    pub(super) fn queue_at(&self, to: &str) {
         self.leave_gates(Some(to));
         if let Some(gate) = self.house.gate(to) {
             gate.ask_to_submit(&self.key);

@@ -24,6 +24,7 @@ mod routing;
 mod streams;
 mod supervision;
 mod telling;
+mod together;
 mod webhooks;
 mod webhooks_hostile;
 mod webhooks_proof;

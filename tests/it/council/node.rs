@@ -108,12 +108,13 @@ impl Tenants for Actors {
         self.ledger.tell(&self.node, Told::Gained, partitions);
     }
 
-    fn lost(&self, partitions: &[u32]) {
-        self.ledger.tell(&self.node, Told::Lost, partitions);
+    fn lost(&self, held: &[(u32, Tenure)]) {
+        self.ledger.tell(&self.node, Told::Lost, &partitions(held));
     }
 
-    fn hand_over(&self, partitions: &[u32]) -> Promise<()> {
-        self.ledger.tell(&self.node, Told::HandOver, partitions);
+    fn hand_over(&self, held: &[(u32, Tenure)]) -> Promise<()> {
+        let partitions = partitions(held);
+        self.ledger.tell(&self.node, Told::HandOver, &partitions);
         Box::pin(tokio::time::sleep(self.going_takes))
     }
 
@@ -125,6 +126,10 @@ impl Tenants for Actors {
     fn arrived(&self, _: &Key) -> bool {
         true
     }
+}
+
+fn partitions(held: &[(u32, Tenure)]) -> Vec<u32> {
+    held.iter().map(|(partition, _)| *partition).collect()
 }
 
 impl Gates for Actors {

@@ -22,6 +22,10 @@ pub(crate) struct Audit {
     pub(crate) untold: usize,
     /// Answered as new more than once.
     pub(crate) new_twice: usize,
+    /// Steps that broke a law.
+    pub(crate) laws_broken: u64,
+    /// Appends refused because the actor did not know what the disk holds.
+    pub(crate) appends_refused: u64,
     /// Ended as never executed.
     pub(crate) failed: usize,
     pub(crate) inquiries: usize,
@@ -32,7 +36,10 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) fn of(world: &World) -> Self {
+        let (laws_broken, appends_refused) = world.alarms();
         let mut audit = Self {
+            laws_broken,
+            appends_refused,
             inquiries: world.books.inquiries_ms().len(),
             ..Self::default()
         };
@@ -76,7 +83,7 @@ impl Audit {
         self.inquiries as f64 / self.transactions.max(1) as f64
     }
 
-    /// Nothing paid twice, wrong, stuck, untold or left to a person.
+    /// Nothing paid twice, wrong, stuck, untold or left to a person; no law broken on the way.
     #[track_caller]
     pub(crate) fn assert_clean(&self, seed: u64) {
         let bad = [
@@ -88,6 +95,8 @@ impl Audit {
             self.new_twice,
         ];
         assert_eq!(bad, [0; 6], "seed {seed}: {self:#?}");
+        assert_eq!(self.laws_broken, 0, "seed {seed}: {self:#?}");
+        assert_eq!(self.appends_refused, 0, "seed {seed}: {self:#?}");
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Disk {
     slowness: Slowness,
     hanging: Mutex<Hanging>,
     unreadable: AtomicUsize,
+    inbox_unreadable: AtomicUsize,
+    inbox_asked: AtomicUsize,
 }
 
 struct Hanging {
@@ -62,6 +64,8 @@ impl Disk {
                 until: None,
             }),
             unreadable: AtomicUsize::new(0),
+            inbox_unreadable: AtomicUsize::new(0),
+            inbox_asked: AtomicUsize::new(0),
         }
     }
 
@@ -114,6 +118,16 @@ impl Disk {
         self.unreadable.store(n, Ordering::Relaxed);
     }
 
+    /// Fails the next `n` looks into the inbox.
+    pub(crate) fn refuse_inbox(&self, n: usize) {
+        self.inbox_unreadable.store(n, Ordering::Relaxed);
+    }
+
+    /// How often somebody looked into the inbox.
+    pub(crate) fn inbox_asked(&self) -> usize {
+        self.inbox_asked.load(Ordering::Relaxed)
+    }
+
     /// Whether nothing remains to be done.
     pub(crate) fn is_quiet(&self) -> bool {
         self.open_up_to(1) == 0
@@ -126,6 +140,13 @@ impl Disk {
             .expect("memory answers at once")
             .expect("memory can be read")
     }
+}
+
+/// Takes one of those that are left; says whether there was one.
+fn one_less(left: &AtomicUsize) -> bool {
+    let less = |left: usize| left.checked_sub(1);
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+        .is_ok()
 }
 
 impl Journal for Disk {
@@ -149,11 +170,7 @@ impl Journal for Disk {
     }
 
     fn load(&self, key: &Key) -> Promise<Result<Option<Vec<Record>>, JournalError>> {
-        let left = |left: usize| left.checked_sub(1);
-        let failed = self
-            .unreadable
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
-        if failed.is_ok() {
+        if one_less(&self.unreadable) {
             return Box::pin(ready(Err(JournalError("a bad sector".to_owned()))));
         }
         self.journal.load(key)
@@ -197,6 +214,10 @@ impl Journal for Disk {
         provider: &str,
         reference: &str,
     ) -> Promise<Result<Vec<Kept>, JournalError>> {
+        self.inbox_asked.fetch_add(1, Ordering::Relaxed);
+        if one_less(&self.inbox_unreadable) {
+            return Box::pin(ready(Err(JournalError("a bad sector".to_owned()))));
+        }
         self.journal.kept_for(provider, reference)
     }
 

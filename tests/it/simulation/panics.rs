@@ -12,7 +12,7 @@ use super::audit::{Audit, stored};
 use super::disk::Slowness;
 use super::seed::Seed;
 use super::world::{Life, Plan, World};
-use crate::core::fixture::{key, s};
+use crate::core::fixture::{BEGINNING, key, s};
 
 /// Keeps the panics that these tests make on purpose out of the output.
 pub(crate) fn quiet() {
@@ -69,7 +69,7 @@ fn lost(_: &Key) -> Draw {
 }
 
 #[test]
-fn three_panics_put_a_transaction_aside_and_harm_no_other() {
+fn repeated_panics_put_a_transaction_aside_for_a_while_and_harm_no_other() {
     quiet();
     let mut plan = Plan::reference(1, 40);
     plan.per_second = 40.0;
@@ -87,13 +87,15 @@ fn three_panics_put_a_transaction_aside_and_harm_no_other() {
         .collect();
     let bad = keys[5].clone();
     world.live(0, |life| async move {
-        for at_ms in [50_000, 52_000, 54_000] {
+        // It panics whenever it is there: two times at once, and again after each pause.
+        for at_ms in [50_000, 50_010, 50_020, 56_000, 72_000, 118_000, 254_000] {
             life.until(at_ms).await;
             panic_in(&life, &bad);
         }
-        life.until(56_000).await;
+        life.until(255_000).await;
         let statuses = life.house.router.shard_statuses().await;
-        assert_eq!((statuses[0].quarantined, statuses[0].panics_total), (1, 3));
+        assert_eq!((statuses[0].quarantined, statuses[0].panics_total), (1, 7));
+        assert_eq!(life.house.router.put_aside(10).await, [bad.clone()]);
         let found = life.house.router.read(bad.clone()).await;
         assert!(
             matches!(found, Ok(Found::Here(_))),
@@ -107,6 +109,11 @@ fn three_panics_put_a_transaction_aside_and_harm_no_other() {
             .expect("answered")
             .expect("there");
         assert!(status.quarantined);
+        let because = status.not_final_because.expect("it is not final");
+        assert!(because.contains("panics"), "{because}");
+        let back_at = status.next_at.expect("it comes back");
+        let back_ms = (back_at.as_millis() - BEGINNING) as u64;
+        assert!((650_000..670_000).contains(&back_ms), "{back_ms}");
         let granted_before = life.house.gate_statuses()[0].inquiries_total;
         let sent_before = life.books.inquiries_ms().len() as u64;
         life.until(600_000).await;
@@ -125,11 +132,14 @@ fn three_panics_put_a_transaction_aside_and_harm_no_other() {
                 transaction.state
             );
         }
-        let found = life.house.router.read(bad).await;
+        let found = life.house.router.read(bad.clone()).await;
         assert!(matches!(found, Ok(Found::Here(found)) if !found.state.is_final()));
+        // It comes out of it by itself.
+        life.until(back_ms + 300_000).await;
+        let statuses = life.house.router.shard_statuses().await;
+        assert_eq!(statuses[0].quarantined, 0);
+        life.until_content(s(3_600)).await;
     });
-    // Another process takes it up again.
-    world.live(600_000, |life| life.until_content(s(3_600)));
     Audit::of(&world).assert_clean(1);
     let end = stored(&world, &key(world.household.arrivals()[5].n)).expect("stored");
     assert!(end.state.is_final());

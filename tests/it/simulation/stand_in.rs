@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -48,7 +49,12 @@ struct Course {
     takes: Duration,
     at_once: u32,
     breaker_failures: u32,
+    /// The first attempt that its profile can make no request of.
+    unrenderable_from: u32,
 }
+
+/// More looks at one profile than any of these tests needs: somebody asks in circles.
+const RENDERED_MAX: usize = 20_000;
 
 struct Scripted {
     course: Course,
@@ -56,6 +62,7 @@ struct Scripted {
     policy: Policy,
     clock: Clock,
     ledger: Ledger,
+    rendered: AtomicUsize,
 }
 
 impl Provider for Scripted {
@@ -72,6 +79,11 @@ impl Provider for Scripted {
     }
 
     fn intent(&self, key: &Key, _: &Request, attempt: u32) -> Result<Intent, String> {
+        let rendered = self.rendered.fetch_add(1, Ordering::Relaxed);
+        assert!(rendered < RENDERED_MAX, "asked in circles");
+        if attempt >= self.course.unrenderable_from {
+            return Err("no template for it".to_owned());
+        }
         Ok(intent(key, attempt, true, &self.policy))
     }
 
@@ -233,6 +245,7 @@ fn live<F: Future<Output = ()>>(
                 policy: plan.policy.clone(),
                 clock,
                 ledger: Arc::clone(&ledger),
+                rendered: AtomicUsize::new(0),
             })
         };
         let manners = Manners {
@@ -284,6 +297,7 @@ fn course(name: &'static str) -> Course {
         takes: Duration::from_millis(400),
         at_once: 1_000,
         breaker_failures: 3,
+        unrenderable_from: u32::MAX,
     }
 }
 
@@ -370,5 +384,38 @@ fn what_is_unknown_at_the_stand_in_stays_there_when_the_own_provider_is_back() {
         assert_eq!(pair.stored(&key).version, version + 1);
         pair.settle(3_000_000).await;
         assert_eq!(pair.at_both(), 0, "one of them may be executed twice");
+    });
+}
+
+#[test]
+fn a_stand_in_that_can_make_no_request_of_the_next_attempt_is_not_asked_in_circles() {
+    let mut own = course(OWN);
+    own.refuses_ms = 0..15_000;
+    let mut other = course(OTHER);
+    other.loses_ms = 0..12_000;
+    other.breaker_failures = 1_000;
+    other.unrenderable_from = 2;
+    live(60, [own, other], |pair| async move {
+        pair.until(600_000).await;
+        let arrived = pair.arrived();
+        let mut ended = 0;
+        for arrival in pair.household.arrivals() {
+            let key = key(arrival.n);
+            let stored = pair.stored(&key);
+            let reference = key.id.to_string();
+            let executed = arrived
+                .iter()
+                .any(|one| one.reference == reference && one.executed);
+            // What the stand-in has lost may go nowhere else, and nothing can be sent there again.
+            let expected = if executed {
+                State::Completed
+            } else {
+                ended += 1;
+                State::Failed
+            };
+            assert_eq!(stored.state, expected, "{key}: {:?}", stored.resolution);
+        }
+        assert!(ended > 10, "{ended}");
+        assert_eq!(pair.at_both(), 0);
     });
 }

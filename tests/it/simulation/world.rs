@@ -2,6 +2,7 @@
 //! it takes.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use teller::actors::registry::Registry;
 use teller::actors::router::Router;
 use teller::actors::{Bounds, Ground, House};
 use teller::clock::Clock;
-use teller::ports::{Limits, Provider, Providers};
+use teller::ports::{Alone, Limits, Ownership, Provider, Providers};
 use teller::transaction::{NotifyPolicy, Policy, Timestamp, TransactionId};
 use uuid::Uuid;
 
@@ -49,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) remembers: Option<Duration>,
     /// The share of answers that are lost on their way, though the provider did what it was asked.
     pub(crate) torn_answers: f64,
+    /// Which partitions teller may act for.
+    pub(crate) ownership: Arc<dyn Ownership>,
 }
 
 impl Plan {
@@ -88,6 +91,7 @@ impl Plan {
             course: None,
             remembers: None,
             torn_answers: 0.0,
+            ownership: Arc::new(Alone),
         }
     }
 }
@@ -100,6 +104,8 @@ pub(crate) struct World {
     pub(crate) disk: Arc<Disk>,
     /// The boots of the machine so far.
     boots: Mutex<(Seed, u128)>,
+    laws_broken: AtomicU64,
+    appends_refused: AtomicU64,
 }
 
 /// One process, from the inside.
@@ -119,6 +125,8 @@ impl World {
             household,
             disk: Arc::new(Disk::new(plan.disk, plan.seed)),
             boots: Mutex::new((Seed::new(plan.seed, "boots"), 0)),
+            laws_broken: AtomicU64::new(0),
+            appends_refused: AtomicU64::new(0),
             plan,
         }
     }
@@ -139,10 +147,20 @@ impl World {
         };
         actix::System::with_tokio_rt(runtime).block_on(async {
             let life = self.move_in(boot_ms);
-            let clock = life.clock;
+            let (clock, house) = (life.clock, Arc::clone(&life.house));
             script(life).await;
+            let (laws, appends) = (house.invariant_violations(), house.appends_refused());
+            self.laws_broken.fetch_add(laws, Ordering::Relaxed);
+            self.appends_refused.fetch_add(appends, Ordering::Relaxed);
             world_ms(clock)
         })
+    }
+
+    /// Steps that broke a law, and appends that the disk refused because it held something else than the
+    /// actor thought, over all lives.
+    pub(crate) fn alarms(&self) -> (u64, u64) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&self.laws_broken), of(&self.appends_refused))
     }
 
     fn move_in(&self, boot_ms: u64) -> Life {
@@ -161,10 +179,13 @@ impl World {
             clock,
         });
         let ground = Ground {
-            ownership: Arc::new(HeldBack {
-                clock,
-                held_ms: self.plan.held_ms.clone(),
-            }),
+            ownership: match self.plan.held_ms.is_empty() {
+                true => Arc::clone(&self.plan.ownership),
+                false => Arc::new(HeldBack {
+                    clock,
+                    held_ms: self.plan.held_ms.clone(),
+                }),
+            },
             ..Ground::alone(Arc::clone(&self.disk) as _)
         };
         let house = House::new(
