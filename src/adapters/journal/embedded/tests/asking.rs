@@ -1,7 +1,7 @@
 //! Lists, pages of open transactions, and what they are as of.
 
 use super::*;
-use crate::ports::Page;
+use crate::ports::{Page, Summary};
 use crate::transaction::Status;
 
 /// Twelve transactions: every third of app `till`, every fourth to provider `acme`; 1 to 4 completed,
@@ -187,7 +187,11 @@ async fn summaries_come_back_as_they_were_given() {
     let (mut life, first) = Life::begin("shop", 1, "bank");
     journal.append(first).await.expect("written");
     let last = life.completed();
-    let expected = last.summary.clone();
+    // What only the indexes need stays with them.
+    let expected = Summary {
+        providers: Vec::new(),
+        ..last.summary.clone()
+    };
     journal.append(last).await.expect("written");
     folded(&journal).await;
     let page = journal.list(ListQuery::default()).await.expect("readable");

@@ -46,7 +46,7 @@ async fn letters_wait_for_the_owner_in_their_order_once_each() {
         let two = journal.letters(partition, 2).await.expect("readable");
         assert_eq!(two, expected[..2], "{kind:?}");
         for _ in 0..2 {
-            assert_eq!(journal.discard(&key, "bank", "b").await, Ok(()));
+            assert_eq!(journal.discard(&key, &letter("b")).await, Ok(()));
         }
         let waiting = journal.letters(partition, 10).await.expect("readable");
         assert_eq!(waiting, expected[1..], "{kind:?}");
@@ -65,7 +65,7 @@ async fn a_partition_takes_so_many_letters_and_no_more() {
     assert!(posted.into_iter().all(|one| one == Ok(Posted::Waiting)));
     let refused = journal.post(&key, letter("more")).await;
     assert!(matches!(refused, Err(AppendError::Full(_))), "{refused:?}");
-    assert_eq!(journal.discard(&key, "bank", "7").await, Ok(()));
+    assert_eq!(journal.discard(&key, &letter("7")).await, Ok(()));
     let posted = journal.post(&key, letter("more")).await;
     assert_eq!(posted, Ok(Posted::Waiting));
 }
