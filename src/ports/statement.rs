@@ -108,7 +108,7 @@ mod tests {
                 Finding::Completed,
                 Some(ReportedAmount::Unreadable { text })
             ),
-            "completed unreadable 4ebad4d0c6a69c5d1e9b2c0e21a9c0a1"
+            "completed unreadable 0320c8f30c311cf41f68e458b634a880"
         );
     }
 

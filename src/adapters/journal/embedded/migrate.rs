@@ -27,7 +27,31 @@ pub(super) const ARCHIVE_STEPS: Steps = [to_format_2, to_format_3];
 fn to_format_2(archive: &Connection) -> rusqlite::Result<()> {
     archive.execute_batch(
         "
-
+    ALTER TABLE inbox RENAME TO inbox_of_format_1;
+    CREATE TABLE inbox (
+        position    INTEGER PRIMARY KEY,   -- the log's seq of its arrival
+        provider    TEXT NOT NULL,
+        event_id    TEXT NOT NULL,
+        received_at TEXT NOT NULL,
+        reading     TEXT NOT NULL,         -- JSON: references, attempt, report
+        body        TEXT NOT NULL,
+        UNIQUE (provider, event_id)
+    ) STRICT;
+    INSERT INTO inbox SELECT position, provider, event_id, received_at, '{}', body
+        FROM inbox_of_format_1;
+    DROP TABLE inbox_of_format_1;
+    CREATE TABLE provider_references (
+        provider  TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        app       TEXT NOT NULL,
+        id        TEXT NOT NULL,
+        PRIMARY KEY (provider, reference)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE notes (
+        name  TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX transactions_by_app ON transactions (app);
         ",
     )
 }

@@ -194,13 +194,16 @@ async fn a_store_of_format_1_is_brought_up_to_date_in_place() {
 async fn an_upgraded_store_works_like_any_other() {
     let dir = old_store();
     let journal = open(dir.path());
+    // What format 1 kept of a webhook does not say what it states, so the same event may be new.
     let again = Kept {
         body: "sent again".to_owned(),
         ..kept("bank", "archived", &["r"])
     };
-    assert_eq!(journal.keep(again).await, Ok(()));
-    let found = journal.kept_for("bank", "r").await;
-    assert_eq!(found, Ok(Vec::new()), "it is kept already");
+    for _ in 0..2 {
+        assert_eq!(journal.keep(again.clone()).await, Ok(()));
+        let found = journal.kept_for("bank", "r").await;
+        assert_eq!(found, Ok(vec![again.clone()]));
+    }
     let (mut life, _) = Life::begin("shop", 1, "bank");
     journal.append(life.known_as("r")).await.expect("written");
     folded(&journal).await;

@@ -3,6 +3,7 @@
 use super::super::shared::MAX_LETTERS;
 use super::*;
 use crate::ports::Kept;
+use crate::transaction::{Amount, Finding, Report, ReportedAmount};
 use futures_util::future::join_all;
 
 fn letter(event_id: &str) -> Letter {
@@ -50,6 +51,43 @@ async fn letters_wait_for_the_owner_in_their_order_once_each() {
         }
         let waiting = journal.letters(partition, 10).await.expect("readable");
         assert_eq!(waiting, expected[1..], "{kind:?}");
+    }
+}
+
+/// Law 5: the second one of an event that says something else is no repetition of the first.
+#[tokio::test]
+async fn letters_of_one_event_that_contradict_each_other_are_all_delivered() {
+    for kind in Kind::ALL {
+        let server = Server::start(kind, &[]);
+        let journal = owned(&server).await;
+        let (_, first) = Life::begin("shop", 1, "bank");
+        let (key, partition) = (first.key.clone(), first.key.partition());
+        journal.append(first).await.expect("written");
+        let completed = |value| {
+            let currency = "EUR".to_owned();
+            let amount = Some(ReportedAmount::Read(Amount { value, currency }));
+            let report = Report {
+                amount,
+                ..Report::bare(Finding::Completed)
+            };
+            Letter {
+                report,
+                ..letter("a")
+            }
+        };
+        let all = [letter("a"), completed(1000), completed(600)];
+        for one in all.iter().chain(&all) {
+            let posted = journal.post(&key, one.clone()).await;
+            assert_eq!(posted, Ok(Posted::Waiting), "{kind:?}");
+        }
+        let waiting = async || {
+            let letters = journal.letters(partition, 9).await.expect("readable");
+            letters.into_iter().map(|(_, one)| one).collect::<Vec<_>>()
+        };
+        assert_eq!(waiting().await, all, "{kind:?}");
+        assert_eq!(journal.discard(&key, &all[1]).await, Ok(()), "{kind:?}");
+        let rest = [all[0].clone(), all[2].clone()];
+        assert_eq!(waiting().await, rest, "{kind:?}: only the one delivered");
     }
 }
 
