@@ -15,7 +15,7 @@ pub use self::cluster_view::{ClusterSnapshot, ClusterView, NodeView};
 pub use self::council::{Assembly, Council, Lease, NodeCard, Renewal};
 pub use self::journal::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Summary,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, ProviderReference, Summary,
 };
 pub use self::notifier::{
     DisabledSince, EndpointMemory, EndpointRefusal, EndpointState, EndpointStatus, EndpointTrouble,
@@ -25,6 +25,7 @@ pub use self::notifier::{
 pub use self::ownership::{Alone, Owner, Ownership, Tenants, Tenure};
 pub use self::send_permission::{NotPermitted, SendPermission};
 pub use self::shared::{Letter, Posted, Shared};
+pub use self::statement::{MAX_STATEMENT_BYTES, Statement};
 
 mod cluster_view;
 mod council;
@@ -33,6 +34,7 @@ mod notifier;
 mod ownership;
 mod send_permission;
 mod shared;
+mod statement;
 
 /// A future that can cross threads.
 pub type Promise<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -20,7 +20,7 @@
 
 use super::{Doors, Problem};
 use crate::actors::messages::{Found, WebhookTaken};
-use crate::ports::{AppendError, Kept, Letter, Owner, Posted, Subject};
+use crate::ports::{AppendError, Kept, Letter, Owner, Posted, Statement, Subject};
 use crate::transaction::{AppId, Key, Report, Timestamp, Transaction, TransactionId};
 
 /// One verified event on its way to its transaction.
@@ -64,7 +64,9 @@ impl Evidence<'_> {
             && self.hand_to_referred(reference).await?
         {
             let journal = &self.doors.house.journal;
-            let released = journal.release(self.provider, self.event_id).await;
+            let statement = Statement::of(self.report);
+            let released = journal.release(self.provider, self.event_id, Some(&statement));
+            let released = released.await;
             released.map_err(|error| unavailable(&error))?;
         }
         Ok(())

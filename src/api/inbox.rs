@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::auth::Operator;
 use super::transactions::{LIST_MAX, cursor, limit, next_page};
 use super::{Doors, Problem};
-use crate::ports::{InboxQuery, Kept};
+use crate::ports::{InboxQuery, Kept, Statement};
 
 /// The query of the inbox.
 #[derive(Deserialize)]
@@ -54,6 +54,7 @@ fn shown(kept: &Kept) -> Value {
     json!({
         "provider": kept.provider,
         "event_id": kept.event_id,
+        "statement": kept.statement().as_str(),
         "references": kept.references,
         "received_at": kept.received_at,
         "attempt": kept.attempt,
@@ -62,19 +63,40 @@ fn shown(kept: &Kept) -> Value {
     })
 }
 
-/// `POST /v1/inbox/{provider}/{event_id}/dismiss`: it belongs to nothing of ours.
+/// The query of a dismissal.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dismissal {
+    statement: Option<String>,
+}
+
+/// `POST /v1/inbox/{provider}/{event_id}/dismiss?statement=`: it belongs to nothing of ours. Without a
+/// statement, whatever is kept under this event id is dismissed; with one, only the webhook that states it.
 pub(super) async fn dismiss(
     Operator(caller): Operator,
     doors: web::Data<Doors>,
     path: web::Path<(String, String, String)>,
+    dismissal: Result<web::Query<Dismissal>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
+    let dismissal = dismissal
+        .map_err(|error| Problem::invalid_field("query", error.to_string()))?
+        .into_inner();
     let (provider, event_id, _) = path.into_inner();
-    let released = doors.house.journal.release(&provider, &event_id);
+    let statement = dismissal.statement.as_deref().map(Statement::from_text);
+    let journal = &doors.house.journal;
+    let released = journal.release(&provider, &event_id, statement.as_ref());
     let released = tokio::time::timeout(doors.bounds.commit_deadline, released).await;
     released
         .map_err(|_| Problem::unconfirmed())?
         .map_err(|error| Problem::unavailable(error.to_string()))?;
     let by = caller.signed(None).unwrap_or_default();
-    tracing::info!(provider, event_id, by, "a kept webhook was dismissed");
+    let statement = statement.as_ref().map(Statement::as_str);
+    tracing::info!(
+        provider,
+        event_id,
+        statement,
+        by,
+        "a kept webhook was dismissed"
+    );
     Ok(HttpResponse::NoContent().finish())
 }

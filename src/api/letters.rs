@@ -236,10 +236,7 @@ impl Office {
         };
         let work = async {
             evidence.take(&letter.subject).await?;
-            let discarded = self
-                .shared
-                .discard(key, &letter.provider, &letter.event_id)
-                .await;
+            let discarded = self.shared.discard(key, letter).await;
             discarded.map_err(|error| Problem::unavailable(error.to_string()))
         };
         tokio::time::timeout(self.doors.bounds.commit_deadline, work)

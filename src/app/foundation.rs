@@ -240,7 +240,8 @@ fn address(url: &str) -> anyhow::Result<(Address, bool)> {
     }
 }
 
-/// A transaction whose provider is not configured could neither end nor be asked about.
+/// A transaction whose provider is not configured could neither end nor be asked about; one of whose
+/// attempts went to such a provider could not be told by it that the attempt was executed after all.
 fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
     let configured = |name: &&String| {
         config
@@ -250,8 +251,8 @@ fn refuse_orphans(open: &[String], config: &Config) -> anyhow::Result<()> {
     };
     if let Some(missing) = open.iter().find(|name| !configured(name)) {
         anyhow::bail!(
-            "{}: transactions of the provider {missing:?} are open, and it is not configured; put its profile back \
-             until they have ended",
+            "{}: transactions that are or were with the provider {missing:?} are open, and it is not configured; \
+             put its profile back until they have ended",
             config.origin.display()
         );
     }
@@ -265,6 +266,7 @@ mod tests {
     use super::*;
     use crate::config::Overrides;
 
+    /// `open` holds the providers of earlier attempts as well: both journals have tests for that.
     #[test]
     fn an_open_transaction_without_its_provider_refuses_the_start() {
         let text = "[app]\nname = \"shop\"\n[[provider]]\nprofile = \"providers/reference.toml\"\n";

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Promise, Tenure};
+use super::{Promise, Statement, Tenure};
 use crate::transaction::{
     Key, Record, Report, State, Status, Timestamp, Transaction, TransactionId,
 };
@@ -36,9 +36,10 @@ pub trait Journal: Send + Sync {
     /// The id that an idempotency key's own id stands for, if it was bound.
     fn bound_to(&self, derived: &Key) -> Promise<Result<Option<TransactionId>, JournalError>>;
 
-    /// Makes a verified webhook for something that is not known yet durable, once per provider and
-    /// event id: a second one changes nothing while the first is kept. [`AppendError::Full`] when as
-    /// many of this provider are kept as the journal takes, or the event id is too long.
+    /// Makes a verified webhook for something that is not known yet durable, once per provider, event id
+    /// and [`Statement`]: a second one changes nothing while the first is kept. The same event id with
+    /// another statement is a contradiction and kept beside the first (law 5). [`AppendError::Full`] when
+    /// as many of this provider are kept as the journal takes, or the event id is too long.
     ///
     /// From the confirmation on, [`Journal::kept_for`] finds it. Whoever keeps asks
     /// [`Journal::referred`] afterwards; a transaction that learns a reference appends it and asks
@@ -46,7 +47,7 @@ pub trait Journal: Send + Sync {
     fn keep(&self, kept: Kept) -> Promise<Result<(), AppendError>>;
 
     /// The transaction that a provider's own reference belongs to, from the confirmation of the
-    /// append on whose [`Summary::references`] it stands. It is the first one's, whoever claims it
+    /// append on whose [`Summary::references`] the pair stands. It is the first one's, whoever claims it
     /// later.
     fn referred(
         &self,
@@ -59,8 +60,14 @@ pub trait Journal: Send + Sync {
     fn kept_for(&self, provider: &str, reference: &str)
     -> Promise<Result<Vec<Kept>, JournalError>>;
 
-    /// Removes durably what was claimed or dismissed. What is not kept is none the worse for it.
-    fn release(&self, provider: &str, event_id: &str) -> Promise<Result<(), AppendError>>;
+    /// Removes durably what was claimed or dismissed: the kept webhook that states this, or, without a
+    /// statement, every one with this event id. A webhook that is not kept is a success.
+    fn release(
+        &self,
+        provider: &str,
+        event_id: &str,
+        statement: Option<&Statement>,
+    ) -> Promise<Result<(), AppendError>>;
 
     /// What is kept, newest first.
     fn inbox(&self, query: InboxQuery) -> Promise<Result<InboxPage, JournalError>>;
@@ -199,10 +206,26 @@ pub struct Summary {
     pub open: bool,
     /// Whether a person has to look at it.
     pub needs_review: bool,
-    /// The provider's own references by which it can be found. They go into the journal, which has an
-    /// index of them; rows of a list come without.
+    /// Every provider that it is, was or will be with, each once: the one that the app asked for, and that
+    /// of each attempt. A start without one of them is refused while the transaction is open. Rows of a
+    /// list come without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub references: Vec<String>,
+    pub providers: Vec<String>,
+    /// The providers' own references by which it can be found. They go into the journal, which has an
+    /// index of them; no stored form of a summary holds them, and rows of a list come without.
+    #[serde(skip)]
+    pub references: Vec<ProviderReference>,
+}
+
+/// A provider's own reference of one attempt. It is known to the provider that the attempt went to and to
+/// no other one, whichever has the transaction by now: two providers may use the same text for two
+/// payments.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct ProviderReference {
+    /// The provider that the attempt went to.
+    pub provider: String,
+    /// Its name for the attempt.
+    pub reference: String,
 }
 
 impl Summary {
@@ -227,13 +250,41 @@ impl Summary {
             attempts: transaction.attempt_no(),
             open: transaction.is_open(),
             needs_review: transaction.needs_review(),
-            references: transaction
-                .attempts
-                .iter()
-                .filter_map(|attempt| attempt.provider_reference.clone())
-                .collect(),
+            providers: Self::providers_of(transaction),
+            references: references(transaction),
         }
     }
+
+    /// See [`Summary::providers`].
+    #[must_use]
+    pub fn providers_of(transaction: &Transaction) -> Vec<String> {
+        let mut providers = vec![transaction.request.provider.clone()];
+        for attempt in 1..=transaction.attempt_no() {
+            let provider = transaction.provider_of(attempt);
+            if !providers.iter().any(|known| known == provider) {
+                providers.push(provider.to_owned());
+            }
+        }
+        providers
+    }
+}
+
+/// See [`Summary::references`]: each pair once, oldest first.
+fn references(transaction: &Transaction) -> Vec<ProviderReference> {
+    let mut references = Vec::new();
+    for (number, attempt) in (1..).zip(&transaction.attempts) {
+        let Some(reference) = &attempt.provider_reference else {
+            continue;
+        };
+        let pair = ProviderReference {
+            provider: transaction.provider_of(number).to_owned(),
+            reference: reference.clone(),
+        };
+        if !references.contains(&pair) {
+            references.push(pair);
+        }
+    }
+    references
 }
 
 /// Open transactions, for recovery.
@@ -289,7 +340,7 @@ pub struct Page {
 pub struct Kept {
     /// The provider that sent it.
     pub provider: String,
-    /// What makes it the same event.
+    /// What makes it the same event, together with what it states.
     pub event_id: String,
     /// The provider's own references by which a transaction can claim it; may be empty.
     pub references: Vec<String>,
@@ -301,6 +352,14 @@ pub struct Kept {
     pub report: Report,
     /// Its body, as it came, for people.
     pub body: String,
+}
+
+impl Kept {
+    /// What it states.
+    #[must_use]
+    pub fn statement(&self) -> Statement {
+        Statement::of(&self.report)
+    }
 }
 
 /// Which kept webhooks to show.

@@ -1,7 +1,7 @@
 //! What only a journal that several nodes share has: what any node may take in for a transaction's
 //! owner.
 
-use super::{AppendError, JournalError, Promise, Subject};
+use super::{AppendError, JournalError, Promise, Statement, Subject};
 use crate::transaction::{Key, Report, Timestamp};
 
 /// The part of a shared journal by which nodes that own nothing of a transaction reach its owner.
@@ -10,8 +10,8 @@ pub trait Shared: Send + Sync {
     /// to since; oldest first.
     fn newcomers(&self, partition: u32, limit: usize) -> Promise<Result<Vec<Key>, JournalError>>;
 
-    /// Makes a webhook durable for the owner of the transaction that it names, once per provider and
-    /// event id while it is there. [`Posted::Nowhere`], and nothing written, if there is no such
+    /// Makes a webhook durable for the owner of the transaction that it names, once per provider, event
+    /// id and [`Statement`] while it is there. [`Posted::Nowhere`], and nothing written, if there is no such
     /// transaction; [`AppendError::Full`] at the partition's bound.
     fn post(&self, key: &Key, letter: Letter) -> Promise<Result<Posted, AppendError>>;
 
@@ -22,13 +22,9 @@ pub trait Shared: Send + Sync {
         limit: usize,
     ) -> Promise<Result<Vec<(Key, Letter)>, JournalError>>;
 
-    /// Removes durably what was delivered. What is not there is none the worse for it.
-    fn discard(
-        &self,
-        key: &Key,
-        provider: &str,
-        event_id: &str,
-    ) -> Promise<Result<(), AppendError>>;
+    /// Removes durably this letter, which was delivered, and no other of the same event. A letter that is
+    /// not there is a success.
+    fn discard(&self, key: &Key, letter: &Letter) -> Promise<Result<(), AppendError>>;
 }
 
 /// A verified webhook on its way to the owner of its transaction.
@@ -46,6 +42,14 @@ pub struct Letter {
     pub received_at: Timestamp,
     /// Its body, as it came, for people.
     pub body: String,
+}
+
+impl Letter {
+    /// What it states.
+    #[must_use]
+    pub fn statement(&self) -> Statement {
+        Statement::of(&self.report)
+    }
 }
 
 /// What became of a letter.

@@ -99,14 +99,16 @@ impl TransactionActor {
             provider: kept.provider.clone(),
             attempt,
             event_id: Some(kept.event_id.clone()),
-            report: kept.report,
+            report: kept.report.clone(),
         };
         let journal = Arc::clone(&self.house.journal);
         self.happen_then(event, ctx, move |_, _| {
             // Durable by now, or known to change nothing. What can't be released is claimed once more
             // at the next activation, and is known then.
             actix::spawn(async move {
-                if let Err(error) = journal.release(&kept.provider, &kept.event_id).await {
+                let statement = kept.statement();
+                let released = journal.release(&kept.provider, &kept.event_id, Some(&statement));
+                if let Err(error) = released.await {
                     tracing::warn!(%error, "a claimed webhook could not be taken out of the inbox");
                 }
             });

@@ -1,15 +1,18 @@
 //! What the journals agree on: kept webhooks, references and notes mean the same to the real journals
 //! and to the one in memory, which simulations rely on.
 
+mod filing;
+
 use std::time::Duration;
 
 use super::embedded::{EmbeddedJournal, Options};
 use super::memory::MemoryJournal;
 use super::redis::{owned, owned_cluster};
-use super::samples::{Life, kept, wall};
+use super::samples::{kept, wall};
 use super::servers::{Cluster, Kind, Server};
-use super::{MAX_KEPT_FOR, MAX_KEPT_PER_PROVIDER, MAX_NOTE_BYTES, MAX_NOTES, MAX_REFERENCE_BYTES};
-use crate::ports::{AppendError, InboxQuery, Journal, Kept, ListQuery};
+use super::{MAX_KEPT_FOR, MAX_KEPT_PER_PROVIDER, MAX_NOTE_BYTES, MAX_NOTES};
+use crate::ports::{AppendError, InboxQuery, Journal, Kept, Statement};
+use crate::transaction::{Amount, Finding, Report, ReportedAmount};
 
 /// What a journal lives in; dropped after it.
 enum Alive {
@@ -77,15 +80,81 @@ async fn a_webhook_is_kept_once_until_it_is_released() {
         assert_eq!(found, Ok(vec![first]), "{name}: as it was given");
 
         for _ in 0..2 {
-            assert_eq!(journal.release("bank", "a").await, Ok(()), "{name}");
+            assert_eq!(journal.release("bank", "a", None).await, Ok(()), "{name}");
         }
-        assert_eq!(journal.release("nobody", "a").await, Ok(()), "{name}");
+        assert_eq!(journal.release("nobody", "a", None).await, Ok(()), "{name}");
         assert_eq!(all(&*journal).await, ["a", "b"], "{name}: other's and b");
         assert!(kept_for(&*journal, "bank", "r").await.is_empty(), "{name}");
 
         keep(&*journal, again.clone()).await;
         let found = journal.kept_for("bank", "r").await;
         assert_eq!(found, Ok(vec![again]), "{name}: sent again after that");
+    }
+}
+
+/// Of a webhook, an event id and a finding with an amount.
+fn stating(event_id: &str, finding: Finding, euros: Option<i64>) -> Kept {
+    let amount = euros.map(|value| {
+        let currency = "EUR".to_owned();
+        ReportedAmount::Read(Amount { value, currency })
+    });
+    let report = Report {
+        amount,
+        ..Report::bare(finding)
+    };
+    Kept {
+        report,
+        ..kept("bank", event_id, &["r"])
+    }
+}
+
+/// Law 5: providers do say two things under one id, and the second one must not pass for a repetition.
+#[tokio::test]
+async fn the_same_event_with_another_finding_or_amount_is_kept_beside_the_first() {
+    let statements = [
+        stating("a", Finding::Declined, None),
+        stating("a", Finding::Completed, None),
+        stating("a", Finding::Completed, Some(1000)),
+        stating("a", Finding::Completed, Some(600)),
+    ];
+    // Neither its event id nor its provider is the one that is released.
+    let others = [
+        stating("ab", Finding::Completed, None),
+        Kept {
+            provider: "banking".to_owned(),
+            ..stating("a", Finding::Completed, None)
+        },
+    ];
+    for (name, journal, _alive) in journals().await {
+        for webhook in statements.iter().chain(&others).chain(&statements) {
+            keep(&*journal, webhook.clone()).await;
+        }
+        let waiting = async || journal.kept_for("bank", "r").await.expect("readable");
+        let expected = [&statements[..], &others[..1]].concat();
+        assert_eq!(waiting().await, expected, "{name}: each once, as it came");
+
+        let declined = statements[0].statement();
+        for _ in 0..2 {
+            let released = journal.release("bank", "a", Some(&declined)).await;
+            assert_eq!(released, Ok(()), "{name}");
+            assert_eq!(waiting().await, expected[1..], "{name}: only the one named");
+        }
+        let unsaid = Statement::from_text("completed 999 EUR");
+        let released = journal.release("bank", "a", Some(&unsaid)).await;
+        assert_eq!(released, Ok(()), "{name}");
+        assert_eq!(waiting().await, expected[1..], "{name}: nobody stated that");
+
+        assert_eq!(journal.release("bank", "a", None).await, Ok(()), "{name}");
+        assert_eq!(waiting().await, others[..1], "{name}: all of the event");
+        assert_eq!(all(&*journal).await, ["a", "ab"], "{name}: the others stay");
+
+        keep(&*journal, statements[0].clone()).await;
+        keep(&*journal, statements[2].clone()).await;
+        assert_eq!(journal.expire_kept(wall(1_000)).await, Ok(4), "{name}");
+        assert!(
+            waiting().await.is_empty(),
+            "{name}: they expire like any other"
+        );
     }
 }
 
@@ -104,7 +173,7 @@ async fn what_is_kept_is_found_by_each_of_its_references_oldest_first() {
             let found = kept_for(&*journal, provider, reference).await;
             assert!(found.is_empty(), "{name}: {provider} {reference}");
         }
-        assert_eq!(journal.release("bank", "b").await, Ok(()));
+        assert_eq!(journal.release("bank", "b", None).await, Ok(()));
         assert_eq!(kept_for(&*journal, "bank", "r").await, ["a"], "{name}");
         assert!(kept_for(&*journal, "bank", "s").await.is_empty(), "{name}");
     }
@@ -120,72 +189,10 @@ async fn one_answer_is_bounded_and_the_next_one_goes_on() {
         let found = kept_for(&*journal, "bank", "r").await;
         assert_eq!(found, events[..MAX_KEPT_FOR], "{name}");
         for event in found {
-            assert_eq!(journal.release("bank", &event).await, Ok(()));
+            assert_eq!(journal.release("bank", &event, None).await, Ok(()));
         }
         let rest = kept_for(&*journal, "bank", "r").await;
         assert_eq!(rest, events[MAX_KEPT_FOR..], "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_reference_is_the_first_ones_that_brings_it() {
-    for (name, journal, _alive) in journals().await {
-        let (mut first, accepted) = Life::begin("shop", 1, "bank");
-        journal.append(accepted).await.expect("written");
-        assert_eq!(journal.referred("bank", "r").await, Ok(None), "{name}");
-        journal.append(first.known_as("r")).await.expect("written");
-        let (mut second, accepted) = Life::begin("till", 2, "bank");
-        journal.append(accepted).await.expect("written");
-        let mut step = second.known_as("r");
-        step.summary.references.push("s".to_owned());
-        journal.append(step).await.expect("written");
-        journal.append(first.completed()).await.expect("written");
-
-        let (first, second) = (first.transaction.key, second.transaction.key);
-        let owner = |provider, reference| journal.referred(provider, reference);
-        assert_eq!(owner("bank", "r").await, Ok(Some(first)), "{name}");
-        assert_eq!(owner("bank", "s").await, Ok(Some(second)), "{name}");
-        assert_eq!(owner("other", "r").await, Ok(None), "{name}");
-        assert_eq!(owner("bank", "t").await, Ok(None), "{name}");
-        let listed = journal.list(ListQuery {
-            limit: 9,
-            ..ListQuery::default()
-        });
-        let rows = listed.await.expect("readable").rows;
-        assert!(rows.iter().all(|row| row.references.is_empty()), "{name}");
-    }
-}
-
-/// References come from the provider: one that is too long to be held in memory is shown to people,
-/// and is nothing by which something could be found.
-#[tokio::test]
-async fn empty_and_overlong_references_find_nothing() {
-    let longest = "r".repeat(MAX_REFERENCE_BYTES);
-    let longer = "r".repeat(MAX_REFERENCE_BYTES + 1);
-    for (name, journal, _alive) in journals().await {
-        let webhook = kept("bank", "a", &["", &longest, &longer]);
-        keep(&*journal, webhook.clone()).await;
-        let (mut life, accepted) = Life::begin("shop", 1, "bank");
-        journal.append(accepted).await.expect("written");
-        let mut step = life.known_as(&longest);
-        step.summary
-            .references
-            .extend([String::new(), longer.clone()]);
-        journal.append(step).await.expect("written");
-        for (reference, found) in [("", false), (&longest, true), (&longer, false)] {
-            let kept = kept_for(&*journal, "bank", reference).await;
-            assert_eq!(!kept.is_empty(), found, "{name}");
-            let owner = journal.referred("bank", reference).await.expect("readable");
-            assert_eq!(owner.is_some(), found, "{name}");
-        }
-        let shown = journal.kept_for("bank", &longest).await;
-        assert_eq!(shown, Ok(vec![webhook]), "{name}: with all it came with");
-
-        let endless = journal.keep(kept("bank", &"e".repeat(513), &[])).await;
-        assert!(
-            matches!(endless, Err(AppendError::Full(_))),
-            "{name}: {endless:?}"
-        );
     }
 }
 
@@ -250,7 +257,7 @@ async fn a_provider_has_so_much_room_and_no_more() {
         keep(&*journal, webhook(7)).await;
         keep(&*journal, kept("other", "0", &[])).await;
 
-        assert_eq!(journal.release("bank", "7").await, Ok(()));
+        assert_eq!(journal.release("bank", "7", None).await, Ok(()));
         keep(&*journal, webhook(next)).await;
         assert!(journal.keep(webhook(7)).await.is_err(), "{name}");
         assert_eq!(journal.expire_kept(wall(2)).await, Ok(99), "{name}");

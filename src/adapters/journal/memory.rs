@@ -14,7 +14,7 @@ use self::beside::Beside;
 use super::{MAX_LIST_ROWS, MAX_OPEN_ROWS};
 use crate::ports::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Summary,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Statement, Summary,
 };
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
@@ -111,8 +111,8 @@ impl Inner {
         self.sequence += 1;
         let position = position.unwrap_or(self.sequence);
         let references = std::mem::take(&mut append.summary.references);
-        let provider = &append.summary.provider;
-        self.beside.claim(provider, references, &append.key);
+        append.summary.providers.clear();
+        self.beside.claim(references, &append.key);
         self.positions.insert(append.key, position);
         let stored = self.stored.entry(position).or_insert_with(|| Stored {
             records: Vec::new(),
@@ -262,9 +262,14 @@ impl Journal for MemoryJournal {
         Box::pin(ready(Ok(kept)))
     }
 
-    fn release(&self, provider: &str, event_id: &str) -> Promise<Result<(), AppendError>> {
+    fn release(
+        &self,
+        provider: &str,
+        event_id: &str,
+        statement: Option<&Statement>,
+    ) -> Promise<Result<(), AppendError>> {
         let released = self.locked().write(|beside, _| {
-            beside.release(provider, event_id);
+            beside.release(provider, event_id, statement);
             Ok(())
         });
         Box::pin(ready(released))

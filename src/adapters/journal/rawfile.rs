@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::ports::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Statement,
 };
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
@@ -215,7 +215,7 @@ impl Journal for RawFileJournal {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
-    fn release(&self, _: &str, _: &str) -> Promise<Result<(), AppendError>> {
+    fn release(&self, _: &str, _: &str, _: Option<&Statement>) -> Promise<Result<(), AppendError>> {
         not_offered("webhooks")
     }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::ports::{Append, Expect, Kept, Summary, Tenure};
+use crate::ports::{Append, Expect, Kept, ProviderReference, Summary, Tenure};
 use crate::transaction::{
     Acceptance, AppId, Decision, Event, Finding, Inquiries, Intent, Key, Mono, Now, OnAbsence,
-    PayloadHash, Policy, Record, Rendered, Report, Request, Timestamp, Transaction, TransactionId,
-    accept, decide,
+    PayloadHash, Policy, Record, Rendered, Report, Request, Timer, Timestamp, Transaction,
+    TransactionId, accept, decide,
 };
 
 /// A transaction on its way, and all the records that it has had.
@@ -75,6 +75,53 @@ impl Life {
         )
     }
 
+    /// The second step: the provider calls the attempt so, and surely has not executed it.
+    pub(super) fn refused_as(&mut self, reference: &str) -> Append {
+        let why = "the provider is closed".to_owned();
+        let retry_after = None;
+        let report = Report {
+            provider_reference: Some(reference.to_owned()),
+            ..Report::bare(Finding::NotExecuted { why, retry_after })
+        };
+        self.decide(
+            Event::SubmissionAnswered {
+                attempt: 1,
+                sent_at: Some(now(2).mono),
+                report,
+            },
+            2,
+        )
+    }
+
+    /// The step after a refusal: another provider takes the second attempt.
+    pub(super) fn stands_in(&mut self, provider: &str) -> Append {
+        let due = Event::TimerFired(Timer::Submit);
+        let asks = decide(&self.transaction, due, now(100), &policy()).expect("it is due");
+        self.transaction = asks.next;
+        let intent = Intent {
+            provider: Some(provider.to_owned()),
+            ..intent(2)
+        };
+        let intent = Box::new(intent);
+        self.decide(Event::SubmissionPermitted { intent }, 101)
+    }
+
+    /// A step after a stand-in took the second attempt: the stand-in calls it so.
+    pub(super) fn second_known_as(&mut self, reference: &str) -> Append {
+        let report = Report {
+            provider_reference: Some(reference.to_owned()),
+            ..Report::bare(Finding::Pending)
+        };
+        self.decide(
+            Event::SubmissionAnswered {
+                attempt: 2,
+                sent_at: Some(now(102).mono),
+                report,
+            },
+            102,
+        )
+    }
+
     /// The last step: it was executed.
     pub(super) fn completed(&mut self) -> Append {
         self.decide(
@@ -132,6 +179,14 @@ pub(super) fn key(app: &str, n: u128) -> Key {
     Key {
         app: AppId::parse(app).expect("a legal name"),
         id: TransactionId(Uuid::from_u128(n)),
+    }
+}
+
+/// A reference as a provider knows it.
+pub(super) fn known_to(provider: &str, reference: &str) -> ProviderReference {
+    ProviderReference {
+        provider: provider.to_owned(),
+        reference: reference.to_owned(),
     }
 }
 

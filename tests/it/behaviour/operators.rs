@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use teller::ports::Kept;
-use teller::transaction::{Finding, Report, Timestamp};
+use teller::transaction::{Amount, Finding, Report, ReportedAmount, Timestamp};
 
 use crate::support::{Client, Rig, new_id, operator_key, put};
 
@@ -82,6 +82,54 @@ async fn what_nobody_claims_is_shown_and_can_be_dismissed() {
         let answer = rig.client.get(&format!("/v1/inbox?{query}")).await;
         answer.expect_problem(400, "invalid_field");
     }
+}
+
+/// Law 5, at the operator's door: a dismissal of one statement leaves the one that contradicts it.
+#[tokio::test]
+async fn of_two_statements_under_one_event_id_both_are_shown_and_one_can_be_dismissed() {
+    let rig = Rig::start().await;
+    let journal = &rig.teller().house.journal;
+    let completed = kept("reference", "one");
+    let declined = Kept {
+        report: Report::bare(Finding::Declined),
+        ..completed.clone()
+    };
+    let other_amount = Kept {
+        report: Report {
+            amount: Some(ReportedAmount::Read(Amount {
+                value: 600,
+                currency: "EUR".to_owned(),
+            })),
+            ..Report::bare(Finding::Completed)
+        },
+        ..completed.clone()
+    };
+    for webhook in [&completed, &declined, &other_amount, &declined] {
+        journal.keep(webhook.clone()).await.expect("room for it");
+    }
+    let statements = async || {
+        let page = rig.client.get("/v1/inbox").await.json();
+        let rows = page["data"].as_array().expect("a list").iter();
+        rows.map(|row| row["statement"].as_str().expect("text").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = ["completed 600 EUR", "declined", "completed"];
+    assert_eq!(statements().await, all);
+    let dismiss = async |query: &str| {
+        let path = format!("/v1/inbox/reference/one/dismiss{query}");
+        rig.client.post(&path, &json!({})).await
+    };
+    let answer = dismiss("?statement=completed%20600%20EUR").await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(statements().await, all[1..]);
+    let answer = dismiss("?finding=declined").await;
+    answer.expect_problem(400, "invalid_field");
+    assert_eq!(statements().await, all[1..]);
+    assert_eq!(dismiss("").await.status, 204);
+    assert!(
+        statements().await.is_empty(),
+        "the event has gone as a whole"
+    );
 }
 
 // ---- where apps are told -----------------------------------------------------------------------------

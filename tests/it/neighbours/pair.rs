@@ -170,14 +170,12 @@ impl Shared for PostOffice {
         Box::pin(std::future::ready(Ok(theirs)))
     }
 
-    fn discard(
-        &self,
-        key: &Key,
-        provider: &str,
-        event_id: &str,
-    ) -> Promise<Result<(), AppendError>> {
-        lock(&self.0.letters).retain(|(to, letter)| {
-            to != key || letter.provider != provider || letter.event_id != event_id
+    fn discard(&self, key: &Key, letter: &Letter) -> Promise<Result<(), AppendError>> {
+        lock(&self.0.letters).retain(|(to, other)| {
+            to != key
+                || other.provider != letter.provider
+                || other.event_id != letter.event_id
+                || other.statement() != letter.statement()
         });
         Box::pin(std::future::ready(Ok(())))
     }

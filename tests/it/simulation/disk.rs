@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use teller::adapters::journal::memory::MemoryJournal;
 use teller::ports::{
     Append, AppendError, Binding, Committed, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Statement,
 };
 use teller::transaction::{Key, Record, Timestamp, TransactionId};
 use tokio::time::Instant;
@@ -221,8 +221,13 @@ impl Journal for Disk {
         self.journal.kept_for(provider, reference)
     }
 
-    fn release(&self, provider: &str, event_id: &str) -> Promise<Result<(), AppendError>> {
-        self.journal.release(provider, event_id)
+    fn release(
+        &self,
+        provider: &str,
+        event_id: &str,
+        statement: Option<&Statement>,
+    ) -> Promise<Result<(), AppendError>> {
+        self.journal.release(provider, event_id, statement)
     }
 
     fn inbox(&self, query: InboxQuery) -> Promise<Result<InboxPage, JournalError>> {

@@ -12,8 +12,9 @@ use rusqlite::Connection;
 use super::entry::{Entry, Matter};
 use super::inbox::Inbox;
 use super::notes::Notes;
-use super::references::{Overlay, Reference};
+use super::references::Overlay;
 use super::shared::{PRUNE_NAMES, locked};
+use crate::ports::ProviderReference;
 
 #[derive(Default, Debug)]
 pub(super) struct Beside {
@@ -51,7 +52,7 @@ impl Beside {
             Matter::Step { key, summary, .. } => self.references().claim(sequence, key, summary),
             Matter::Bound { .. } => {}
             Matter::Kept { event, waiting } => self.inbox().keep(sequence, event, waiting),
-            Matter::Released(event) => self.inbox().release(event),
+            Matter::Released(release) => self.inbox().release(release),
             Matter::Expired(before) => self.inbox().expire(*before),
             Matter::Noted(name) => self.notes().set(name, &entry.records),
             Matter::Forgotten(name) => self.notes().forget(name),
@@ -59,7 +60,7 @@ impl Beside {
     }
 
     /// Lets go of the references that are in the archive now.
-    pub(super) fn prune(&self, folded: &[Reference], through: u64) {
+    pub(super) fn prune(&self, folded: &[ProviderReference], through: u64) {
         for some in folded.chunks(PRUNE_NAMES) {
             self.references().prune(some, through);
         }

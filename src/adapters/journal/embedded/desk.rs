@@ -4,20 +4,20 @@
 //! It belongs to the writer thread, and it is changed as it judges. A commit that fails ends the
 //! journal, so nothing has to be taken back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::{MAX_KEPT_PER_PROVIDER, MAX_NOTES, no_room_for, too_many_notes};
-use super::entry::{EventName, Matter, Waiting};
-use super::inbox::Inbox;
+use super::entry::{EventName, Matter, Release, Waiting};
+use super::inbox::{Inbox, Stated, released};
 use super::judge::Verdict;
 use super::notes::Notes;
 use crate::transaction::Timestamp;
 
 #[derive(Debug)]
 pub(super) struct Desk {
-    /// When each kept webhook came, by provider and event id.
-    kept: HashMap<Arc<str>, HashMap<Arc<str>, Timestamp>>,
+    /// When each kept webhook came, by provider, event id and what it states.
+    kept: HashMap<Arc<str>, BTreeMap<Stated, Timestamp>>,
     notes: HashSet<Arc<str>>,
 }
 
@@ -40,7 +40,7 @@ impl Desk {
             // The judge decides on these; here they would pass unseen.
             Matter::Step { .. } | Matter::Bound { .. } => Verdict::Write,
             Matter::Kept { event, waiting } => self.keep(event, waiting),
-            Matter::Released(event) => self.release(event),
+            Matter::Released(release) => self.release(release),
             Matter::Expired(before) => self.expire(*before),
             Matter::Noted(name) => self.note(name),
             Matter::Forgotten(name) if self.notes.remove(name) => Verdict::Write,
@@ -50,12 +50,12 @@ impl Desk {
 
     fn put(&mut self, event: &EventName, waiting: &Waiting) {
         let its = self.kept.entry(Arc::clone(&event.provider)).or_default();
-        its.insert(Arc::clone(&event.event_id), waiting.received_at);
+        its.insert(event.stated(), waiting.received_at);
     }
 
     fn keep(&mut self, event: &EventName, waiting: &Waiting) -> Verdict {
         if let Some(its) = self.kept.get(&event.provider) {
-            if its.contains_key(&event.event_id) {
+            if its.contains_key(&event.stated()) {
                 return Verdict::Known;
             }
             if its.len() as u64 >= MAX_KEPT_PER_PROVIDER {
@@ -66,11 +66,18 @@ impl Desk {
         Verdict::Write
     }
 
-    fn release(&mut self, event: &EventName) -> Verdict {
-        let its = self.kept.get_mut(&event.provider);
-        match its.and_then(|its| its.remove(&event.event_id)) {
-            Some(_) => Verdict::Write,
-            None => Verdict::Known,
+    fn release(&mut self, release: &Release) -> Verdict {
+        let Some(its) = self.kept.get_mut(&release.provider) else {
+            return Verdict::Known;
+        };
+        let names = released(its, release);
+        for name in &names {
+            its.remove(name);
+        }
+        if names.is_empty() {
+            Verdict::Known
+        } else {
+            Verdict::Write
         }
     }
 

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::super::{follows, keepable, notable};
-use crate::ports::{Append, AppendError, Binding, Committed, Expect, Kept, Summary};
-use crate::transaction::{Finding, Key, Record, Report, State, Timestamp};
+use super::inbox::Stated;
+use super::remainder::Remainder;
+use crate::ports::{Append, AppendError, Binding, Committed, Expect, Kept, Statement, Summary};
+use crate::transaction::{Finding, Key, Record, Report, Timestamp};
 
 /// What the log calls its rows. `unmatched` is what format 1 called a webhook that was kept for people.
 pub(super) const STEP: &str = "step";
@@ -37,7 +39,7 @@ pub(super) enum Matter {
     /// A webhook for something that is not known yet.
     Kept { event: EventName, waiting: Waiting },
     /// Such a webhook was claimed or dismissed.
-    Released(EventName),
+    Released(Release),
     /// Such webhooks that came before that moment are kept no longer.
     Expired(Timestamp),
     /// A small fact.
@@ -51,13 +53,47 @@ pub(super) enum Matter {
 pub(super) struct EventName {
     pub(super) provider: Arc<str>,
     pub(super) event_id: Arc<str>,
+    pub(super) statement: Statement,
 }
 
 impl EventName {
-    pub(super) fn new(provider: &str, event_id: &str) -> Self {
+    pub(super) fn new(provider: &str, event_id: &str, statement: Statement) -> Self {
         Self {
             provider: provider.into(),
             event_id: event_id.into(),
+            statement,
+        }
+    }
+
+    /// Its name among those of its provider.
+    pub(super) fn stated(&self) -> Stated {
+        (Arc::clone(&self.event_id), self.statement.clone())
+    }
+}
+
+/// Which kept webhooks are kept no longer: the one that states this, or every one with the event id. Rows
+/// of format 2 name none, and are of the time when there was one at most.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Release {
+    pub(super) provider: Arc<str>,
+    pub(super) event_id: Arc<str>,
+    pub(super) statement: Option<Statement>,
+}
+
+/// What the row of a release says beside its columns.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Released {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statement: Option<String>,
+}
+
+impl Release {
+    /// The release that a row of the log says.
+    pub(super) fn read(provider: &str, event_id: &str, released: &Released) -> Self {
+        Self {
+            provider: provider.into(),
+            event_id: event_id.into(),
+            statement: released.statement.as_deref().map(Statement::from_text),
         }
     }
 }
@@ -76,62 +112,10 @@ pub(super) struct Entry {
     /// The version that the transaction has once this is written.
     pub(super) version: u64,
     pub(super) at: String,
-    /// JSON: of a step, [`Remainder`]; of a kept webhook, [`Reading`].
+    /// JSON: of a step, [`Remainder`]; of a kept webhook, [`Reading`]; of a release, [`Released`].
     pub(super) summary: String,
     /// Of a step, JSON Lines; of a webhook, its body; of a note, its value.
     pub(super) records: String,
-}
-
-/// Of a summary, what neither the other columns of its row nor its records say in one place.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Remainder {
-    state: State,
-    provider: String,
-    accepted_at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    final_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    due_at: Option<Timestamp>,
-    attempts: u32,
-    open: bool,
-    needs_review: bool,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    references: Vec<String>,
-}
-
-impl Remainder {
-    fn of(summary: &Summary) -> Self {
-        Self {
-            state: summary.state,
-            provider: summary.provider.clone(),
-            accepted_at: summary.accepted_at,
-            final_at: summary.final_at,
-            due_at: summary.due_at,
-            attempts: summary.attempts,
-            open: summary.open,
-            needs_review: summary.needs_review,
-            references: summary.references.clone(),
-        }
-    }
-
-    /// The summary again, with what the other columns say.
-    pub(super) fn with(self, key: Key, version: u64, changed_at: Timestamp) -> Summary {
-        Summary {
-            key,
-            version,
-            state: self.state,
-            status: self.state.status(),
-            provider: self.provider,
-            accepted_at: self.accepted_at,
-            changed_at,
-            final_at: self.final_at,
-            due_at: self.due_at,
-            attempts: self.attempts,
-            open: self.open,
-            needs_review: self.needs_review,
-            references: self.references,
-        }
-    }
 }
 
 /// What a kept webhook says beside its body.
@@ -152,6 +136,16 @@ impl Reading {
             let why = "it was kept by a release that kept the body only".to_owned();
             Report::bare(Finding::Unclear { why })
         })
+    }
+
+    /// What the webhook states, and what decides how long it waits and for whom.
+    pub(super) fn waiting(mut self, received_at: Timestamp) -> (Statement, Waiting) {
+        let references = std::mem::take(&mut self.references);
+        let waiting = Waiting {
+            received_at,
+            references,
+        };
+        (Statement::of(&self.report()), waiting)
     }
 }
 
@@ -218,7 +212,7 @@ impl Entry {
     /// The row of a webhook for something that is not known yet.
     pub(super) fn of_kept(kept: Kept) -> Result<Self, AppendError> {
         keepable(&kept)?;
-        let event = EventName::new(&kept.provider, &kept.event_id);
+        let event = EventName::new(&kept.provider, &kept.event_id, kept.statement());
         let reading = Reading {
             references: kept.references,
             attempt: kept.attempt,
@@ -237,8 +231,16 @@ impl Entry {
     }
 
     /// The row that takes a kept webhook away.
-    pub(super) fn of_release(event: EventName, at: Timestamp) -> Self {
-        Self::beside(Matter::Released(event), at, String::new())
+    pub(super) fn of_release(release: Release, at: Timestamp) -> Result<Self, AppendError> {
+        let statement = release.statement.as_ref();
+        let released = Released {
+            statement: statement.map(|one| one.as_str().to_owned()),
+        };
+        let summary = json(&released)?;
+        Ok(Self {
+            summary,
+            ..Self::beside(Matter::Released(release), at, String::new())
+        })
     }
 
     /// The row that takes away what came before a moment.
@@ -301,7 +303,7 @@ impl Entry {
             Matter::Step { key, .. } => (STEP, key.app.as_str(), hyphenated(key, id)),
             Matter::Bound { derived } => (BOUND, derived.app.as_str(), hyphenated(derived, id)),
             Matter::Kept { event, .. } => (KEPT, &event.provider, &event.event_id),
-            Matter::Released(event) => (RELEASED, &event.provider, &event.event_id),
+            Matter::Released(release) => (RELEASED, &release.provider, &release.event_id),
             Matter::Expired(_) => (EXPIRED, "", ""),
             Matter::Noted(name) => (NOTED, "", name),
             Matter::Forgotten(name) => (FORGOTTEN, "", name),

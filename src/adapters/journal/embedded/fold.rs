@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::entry::{Entry, Matter};
 use super::group::{Change, Group, out_of_order};
-use super::references::Reference;
 use super::schema::{integer, natural, set_watermark};
 use super::{bindings, inbox, notes, references};
+use crate::ports::{ProviderReference, Summary};
 use crate::transaction::{Key, State, Timestamp};
 
 /// Log rows in one group, at most.
@@ -36,7 +36,7 @@ pub(super) struct Folded {
     /// The transactions and bound keys of the group.
     pub(super) keys: Vec<Key>,
     /// The references that its steps bring.
-    pub(super) references: Vec<Reference>,
+    pub(super) references: Vec<ProviderReference>,
 }
 
 /// Folds a group.
@@ -79,7 +79,7 @@ fn write(archive: &Connection, key: &Key, change: &Change) -> Result<(), FoldErr
         update(archive, key, change)?
     };
     if rows == 1 {
-        return Ok(());
+        return Ok(write_providers(archive, &change.summary)?);
     }
     let id = key.id.to_string();
     let archived: Option<i64> = archive.query_row(
@@ -155,6 +155,29 @@ fn update(archive: &Connection, key: &Key, change: &Change) -> rusqlite::Result<
         ])
 }
 
+/// Writes which providers a transaction is or was with. Nothing is to be done for one that has only ever
+/// been with the provider that it was inserted with.
+pub(super) fn write_providers(archive: &Connection, summary: &Summary) -> rusqlite::Result<()> {
+    if summary.providers.len() <= 1 {
+        return Ok(());
+    }
+    let (id, app) = (summary.key.id.to_string(), summary.key.app.as_str());
+    archive
+        .prepare_cached(
+            "UPDATE transactions SET provider = ?3 WHERE id = ?1 AND app = ?2 AND provider <> ?3",
+        )?
+        .execute((&id, app, &summary.provider))?;
+    let others = summary.providers.iter();
+    for other in others.filter(|other| **other != summary.provider) {
+        archive
+            .prepare_cached(
+                "INSERT OR IGNORE INTO other_providers (id, app, provider) VALUES (?1, ?2, ?3)",
+            )?
+            .execute((&id, app, other))?;
+    }
+    Ok(())
+}
+
 /// Writes what is no transaction's.
 fn write_beside(archive: &Connection, position: u64, entry: &Entry) -> rusqlite::Result<()> {
     let Entry {
@@ -169,7 +192,7 @@ fn write_beside(archive: &Connection, position: u64, entry: &Entry) -> rusqlite:
         Matter::Kept { event, .. } => {
             inbox::fold_kept(archive, position, event, at, summary, records)
         }
-        Matter::Released(event) => inbox::fold_release(archive, event),
+        Matter::Released(release) => inbox::fold_release(archive, release),
         Matter::Expired(before) => inbox::fold_expiry(archive, *before),
         Matter::Noted(name) => notes::fold(archive, name, records),
         Matter::Forgotten(name) => notes::fold_end(archive, name),

@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::entry::{self, Entry, EventName, Matter, Reading, Remainder, Waiting};
+use super::entry::{self, Entry, EventName, Matter, Reading, Release, Released};
 use super::fold::{FoldError, GROUP_ROWS};
 use super::references::Brought;
+use super::remainder::Remainder;
 use super::schema::{integer, natural};
 use crate::ports::{Expect, Summary};
 use crate::transaction::{AppId, Key, Timestamp, TransactionId};
@@ -178,14 +179,15 @@ fn entry_of(sequence: u64, row: &Row<'_>) -> Result<Option<Entry>, FoldError> {
         entry::KEPT | entry::UNMATCHED => {
             let reading: Reading =
                 serde_json::from_str(&summary).map_err(|why| unreadable(&why))?;
-            let waiting = Waiting {
-                received_at: time()?,
-                references: reading.references,
-            };
-            let event = EventName::new(text(row, 2)?, text(row, 3)?);
+            let (statement, waiting) = reading.waiting(time()?);
+            let event = EventName::new(text(row, 2)?, text(row, 3)?, statement);
             Matter::Kept { event, waiting }
         }
-        entry::RELEASED => Matter::Released(EventName::new(text(row, 2)?, text(row, 3)?)),
+        entry::RELEASED => {
+            let released: Released =
+                serde_json::from_str(&summary).map_err(|why| unreadable(&why))?;
+            Matter::Released(Release::read(text(row, 2)?, text(row, 3)?, &released))
+        }
         entry::EXPIRED => Matter::Expired(time()?),
         entry::NOTED => Matter::Noted(text(row, 3)?.into()),
         entry::FORGOTTEN => Matter::Forgotten(text(row, 3)?.into()),

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::{MAX_KEPT_FOR, claimed_by};
-use super::entry::{EventName, Reading, Waiting};
+use super::entry::{EventName, Reading, Release, Waiting};
 use super::queries::{parsed, sqlite};
 use super::schema::{integer, natural};
-use crate::ports::{JournalError, Kept};
+use crate::ports::{JournalError, Kept, Statement};
 use crate::transaction::Timestamp;
 
 /// What is kept, by the sequence number of its row.
@@ -23,9 +23,29 @@ pub(super) struct Inbox {
     by_provider: HashMap<Arc<str>, OfProvider>,
 }
 
+/// Of one provider's webhook, its event id and what it states.
+pub(super) type Stated = (Arc<str>, Statement);
+
+/// The names among these that a release speaks of.
+pub(super) fn released<V>(kept: &BTreeMap<Stated, V>, release: &Release) -> Vec<Stated> {
+    let first = (Arc::clone(&release.event_id), Statement::from_text(""));
+    let same_event = kept.range(first..).map(|(name, _)| name);
+    let same_event = same_event.take_while(|(event_id, _)| *event_id == release.event_id);
+    let stated = |statement| {
+        release
+            .statement
+            .as_ref()
+            .is_none_or(|one| one == statement)
+    };
+    same_event
+        .filter(|(_, statement)| stated(statement))
+        .cloned()
+        .collect()
+}
+
 #[derive(Default, Debug)]
 struct OfProvider {
-    events: HashMap<Arc<str>, u64>,
+    events: BTreeMap<Stated, u64>,
     positions: BTreeSet<u64>,
     by_reference: HashMap<String, BTreeSet<u64>>,
 }
@@ -39,12 +59,9 @@ impl Inbox {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let text = |column| row.get_ref(column).and_then(|text| Ok(text.as_str()?));
-            let event = EventName::new(text(1)?, text(2)?);
             let reading: Reading = parsed(row, 4, |text| serde_json::from_str(text))?;
-            let waiting = Waiting {
-                received_at: parsed(row, 3, str::parse::<Timestamp>)?,
-                references: reading.references,
-            };
+            let (statement, waiting) = reading.waiting(parsed(row, 3, str::parse)?);
+            let event = EventName::new(text(1)?, text(2)?, statement);
             inbox.keep(natural(row.get(0)?), &event, &waiting);
         }
         Ok(inbox)
@@ -53,9 +70,7 @@ impl Inbox {
     pub(super) fn keep(&mut self, position: u64, event: &EventName, waiting: &Waiting) {
         let of_provider = self.by_provider.entry(Arc::clone(&event.provider));
         let of_provider = of_provider.or_default();
-        of_provider
-            .events
-            .insert(Arc::clone(&event.event_id), position);
+        of_provider.events.insert(event.stated(), position);
         of_provider.positions.insert(position);
         for reference in claimed_by(&waiting.references) {
             let its = of_provider.by_reference.entry(reference.to_owned());
@@ -64,10 +79,13 @@ impl Inbox {
         self.kept.insert(position, (event.clone(), waiting.clone()));
     }
 
-    pub(super) fn release(&mut self, event: &EventName) {
-        let of_provider = self.by_provider.get(&event.provider);
-        let position = of_provider.and_then(|its| its.events.get(&event.event_id));
-        if let Some(&position) = position {
+    pub(super) fn release(&mut self, release: &Release) {
+        let Some(of_provider) = self.by_provider.get(&release.provider) else {
+            return;
+        };
+        let names = released(&of_provider.events, release);
+        let positions = names.iter().filter_map(|name| of_provider.events.get(name));
+        for position in positions.copied().collect::<Vec<_>>() {
             self.remove(position);
         }
     }
@@ -91,7 +109,7 @@ impl Inbox {
         let Some(of_provider) = self.by_provider.get_mut(&event.provider) else {
             return;
         };
-        of_provider.events.remove(&event.event_id);
+        of_provider.events.remove(&event.stated());
         of_provider.positions.remove(&position);
         for reference in claimed_by(&waiting.references) {
             let left = of_provider.by_reference.get_mut(reference).map(|its| {
@@ -182,7 +200,8 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
     })
 }
 
-/// Folds one kept webhook into the archive. A second one for the same event is an error of the log.
+/// Folds one kept webhook into the archive. A second one that states the same of the same event is an error
+/// of the log.
 pub(super) fn fold_kept(
     archive: &Connection,
     position: u64,
@@ -193,13 +212,14 @@ pub(super) fn fold_kept(
 ) -> rusqlite::Result<()> {
     archive
         .prepare_cached(
-            "INSERT INTO inbox (position, provider, event_id, received_at, reading, body) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO inbox (position, provider, event_id, statement, received_at, reading, body) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute((
             integer(position),
             &*event.provider,
             &*event.event_id,
+            event.statement.as_str(),
             received_at,
             reading,
             body,
@@ -208,10 +228,14 @@ pub(super) fn fold_kept(
 }
 
 /// Folds a release.
-pub(super) fn fold_release(archive: &Connection, event: &EventName) -> rusqlite::Result<()> {
+pub(super) fn fold_release(archive: &Connection, release: &Release) -> rusqlite::Result<()> {
+    let statement = release.statement.as_ref().map(Statement::as_str);
     archive
-        .prepare_cached("DELETE FROM inbox WHERE provider = ?1 AND event_id = ?2")?
-        .execute((&*event.provider, &*event.event_id))?;
+        .prepare_cached(
+            "DELETE FROM inbox WHERE provider = ?1 AND event_id = ?2 \
+             AND (?3 IS NULL OR statement = ?3)",
+        )?
+        .execute((&*release.provider, &*release.event_id, statement))?;
     Ok(())
 }
 

@@ -6,16 +6,27 @@
 
 use rusqlite::Connection;
 
+use super::entry::Reading;
+use super::queries::parsed;
+use super::refile;
 use super::schema::{self, FORMAT, natural};
+use crate::ports::Statement;
 
-/// From each format to the next, from 1 on: what is to be done in a file.
-type Steps = [&'static str; FORMAT as usize - 1];
+/// What is to be done in a file to bring it to the next format.
+type Step = fn(&Connection) -> rusqlite::Result<()>;
 
-/// The log's tables are the same; new kinds of rows are what an older release can't read.
-pub(super) const JOURNAL_STEPS: Steps = [""];
+/// From each format to the next, from 1 on.
+type Steps = [Step; FORMAT as usize - 1];
+
+/// The log's tables are the same; new kinds of rows and of texts are what an older release can't read.
+pub(super) const JOURNAL_STEPS: Steps = [|_| Ok(()), |_| Ok(())];
 
 /// What the archive needs.
-pub(super) const ARCHIVE_STEPS: Steps = ["
+pub(super) const ARCHIVE_STEPS: Steps = [to_format_2, to_format_3];
+
+fn to_format_2(archive: &Connection) -> rusqlite::Result<()> {
+    archive.execute_batch(
+        "
     ALTER TABLE inbox RENAME TO inbox_of_format_1;
     CREATE TABLE inbox (
         position    INTEGER PRIMARY KEY,   -- the log's seq of its arrival
@@ -41,7 +52,49 @@ pub(super) const ARCHIVE_STEPS: Steps = ["
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX transactions_by_app ON transactions (app);
-"];
+        ",
+    )
+}
+
+fn to_format_3(archive: &Connection) -> rusqlite::Result<()> {
+    archive.execute_batch(
+        "
+    ALTER TABLE inbox RENAME TO inbox_of_format_2;
+    CREATE TABLE inbox (
+        position    INTEGER PRIMARY KEY,   -- the log's seq of its arrival
+        provider    TEXT NOT NULL,
+        event_id    TEXT NOT NULL,
+        statement   TEXT NOT NULL,         -- the finding, and the amount if there is one
+        received_at TEXT NOT NULL,
+        reading     TEXT NOT NULL,         -- JSON: references, attempt, report
+        body        TEXT NOT NULL,
+        UNIQUE (provider, event_id, statement)
+    ) STRICT;
+    INSERT INTO inbox SELECT position, provider, event_id, '', received_at, reading, body
+        FROM inbox_of_format_2;
+    DROP TABLE inbox_of_format_2;
+    CREATE TABLE other_providers (
+        id       TEXT NOT NULL,
+        app      TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        PRIMARY KEY (id, app, provider)
+    ) STRICT, WITHOUT ROWID;
+        ",
+    )?;
+    let mut rows = archive.prepare("SELECT position, reading FROM inbox")?;
+    let mut rows = rows.query([])?;
+    let mut stated = Vec::new();
+    while let Some(row) = rows.next()? {
+        let reading: Reading = parsed(row, 1, |text| serde_json::from_str(text))?;
+        stated.push((row.get::<_, i64>(0)?, Statement::of(&reading.report())));
+    }
+    let mut state = archive.prepare("UPDATE inbox SET statement = ?2 WHERE position = ?1")?;
+    for (position, statement) in stated {
+        state.execute((position, statement.as_str()))?;
+    }
+    // The log's tail has to be in the archive first.
+    refile::is_due(archive)
+}
 
 /// Brings a file up to date, if it isn't.
 pub(super) fn upgrade(file: &Connection, steps: &Steps) -> rusqlite::Result<()> {
@@ -58,7 +111,7 @@ pub(super) fn upgrade(file: &Connection, steps: &Steps) -> rusqlite::Result<()> 
     );
     for (number, step) in (1..).zip(steps).filter(|(number, _)| *number >= from) {
         let transaction = file.unchecked_transaction()?;
-        transaction.execute_batch(step)?;
+        step(&transaction)?;
         transaction.pragma_update(None, "user_version", schema::integer(number + 1))?;
         transaction.commit()?;
     }

@@ -37,6 +37,8 @@ mod port;
 mod queries;
 mod reader;
 mod references;
+mod refile;
+mod remainder;
 mod schema;
 mod shared;
 mod writer;
@@ -173,6 +175,7 @@ impl EmbeddedJournal {
             FoldError::Sqlite(source) => in_archive(source),
             FoldError::Inconsistent(why) => OpenError::Inconsistent { dir, why },
         })?;
+        refile::refile(&store.archive).map_err(in_archive)?;
         let Store {
             lock,
             journal,
@@ -288,8 +291,8 @@ impl EmbeddedJournal {
         let _ = threads.keeper.join();
     }
 
-    /// The providers of open transactions, for a start that has to know that all are configured.
-    /// Blocks.
+    /// The providers of open transactions, those of earlier attempts included, for a start that has to know
+    /// that all are configured. Blocks.
     ///
     /// # Errors
     /// When the archive can't be read.

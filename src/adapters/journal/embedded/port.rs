@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::{MAX_LIST_ROWS, finds};
-use super::entry::{Answer, Entry, EventName};
+use super::entry::{Answer, Entry, Release};
 use super::shared::Shared;
 use super::{CLOSED, EmbeddedJournal, bindings, inbox, queries, references};
 use crate::ports::{
     Append, AppendError, Binding, Committed, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Statement,
 };
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
@@ -99,9 +99,18 @@ impl Journal for EmbeddedJournal {
         self.read_kept(positions)
     }
 
-    fn release(&self, provider: &str, event_id: &str) -> Promise<Result<(), AppendError>> {
-        let event = EventName::new(provider, event_id);
-        self.write(Ok(Entry::of_release(event, self.now())), Answer::Done)
+    fn release(
+        &self,
+        provider: &str,
+        event_id: &str,
+        statement: Option<&Statement>,
+    ) -> Promise<Result<(), AppendError>> {
+        let release = Release {
+            provider: provider.into(),
+            event_id: event_id.into(),
+            statement: statement.cloned(),
+        };
+        self.write(Entry::of_release(release, self.now()), Answer::Done)
     }
 
     fn inbox(&self, query: InboxQuery) -> Promise<Result<InboxPage, JournalError>> {

@@ -66,10 +66,15 @@ fn open_row(row: &Row<'_>) -> Result<(Key, Option<Timestamp>), JournalError> {
     Ok((key, due))
 }
 
-/// The providers of open transactions.
+/// The providers of open transactions: the ones that have them, and all others that an attempt was made
+/// at or that the app asked for.
 pub(super) fn open_providers(archive: &Connection) -> Result<Vec<String>, JournalError> {
     archive
-        .prepare("SELECT DISTINCT provider FROM transactions WHERE open = 1 ORDER BY provider")
+        .prepare(
+            "SELECT provider FROM transactions WHERE open = 1 \
+             UNION SELECT others.provider FROM other_providers AS others \
+             JOIN transactions USING (id, app) WHERE open = 1 ORDER BY 1",
+        )
         .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
         .map_err(sqlite)
 }
@@ -112,6 +117,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         attempts: row.get(10)?,
         open: row.get(11)?,
         needs_review: row.get(12)?,
+        providers: Vec::new(),
         references: Vec::new(),
     })
 }

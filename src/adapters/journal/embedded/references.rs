@@ -11,15 +11,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::finds;
 use super::queries::parsed;
-use crate::ports::Summary;
+use crate::ports::{ProviderReference, Summary};
 use crate::transaction::{AppId, Key, TransactionId};
-
-/// A reference's name.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Reference {
-    pub(super) provider: String,
-    pub(super) reference: String,
-}
 
 /// References in the log's tail, by provider.
 #[derive(Default, Debug)]
@@ -37,13 +30,17 @@ struct Claim {
 impl Overlay {
     /// Takes in the references of a committed step.
     pub(super) fn claim(&mut self, sequence: u64, key: &Key, summary: &Summary) {
-        for reference in summary.references.iter().filter(|one| finds(one)) {
-            let known = self.by_provider.get(&summary.provider);
-            if known.is_some_and(|its| its.contains_key(reference)) {
+        for ProviderReference {
+            provider,
+            reference,
+        } in &summary.references
+        {
+            let known = self.by_provider.get(provider);
+            if !finds(reference) || known.is_some_and(|its| its.contains_key(reference)) {
                 continue;
             }
             let key = key.clone();
-            let its = self.by_provider.entry(summary.provider.clone());
+            let its = self.by_provider.entry(provider.clone());
             let claim = Claim { key, sequence };
             its.or_default().insert(reference.clone(), claim);
         }
@@ -56,8 +53,8 @@ impl Overlay {
     }
 
     /// Drops what is in the archive now.
-    pub(super) fn prune(&mut self, folded: &[Reference], through: u64) {
-        for Reference {
+    pub(super) fn prune(&mut self, folded: &[ProviderReference], through: u64) {
+        for ProviderReference {
             provider,
             reference,
         } in folded
@@ -77,52 +74,37 @@ impl Overlay {
 
 /// References that a group brings, each with the first transaction that brings it.
 #[derive(Default)]
-pub(super) struct Brought {
-    by_provider: HashMap<String, HashMap<String, Key>>,
-}
+pub(super) struct Brought(HashMap<ProviderReference, Key>);
 
 impl Brought {
     /// Takes a step's references. They leave its summary: nothing else in the archive needs them.
     pub(super) fn take(&mut self, key: &Key, summary: &mut Summary) {
-        for reference in std::mem::take(&mut summary.references) {
-            if !finds(&reference) {
+        for name in std::mem::take(&mut summary.references) {
+            if !finds(&name.reference) {
                 continue;
             }
-            if !self.by_provider.contains_key(&summary.provider) {
-                let provider = summary.provider.clone();
-                self.by_provider.insert(provider, HashMap::new());
-            }
-            let Some(its) = self.by_provider.get_mut(&summary.provider) else {
-                continue;
-            };
-            match its.get(&reference) {
-                None => drop(its.insert(reference, key.clone())),
+            match self.0.get(&name) {
+                None => drop(self.0.insert(name, key.clone())),
                 Some(owner) if owner == key => {}
-                Some(owner) => warn(&summary.provider, &reference, owner, key),
+                Some(owner) => warn(&name, owner, key),
             }
         }
     }
 
     /// In the order of the archive's index, so that each of its pages is touched once.
-    pub(super) fn sorted(self) -> Vec<(Reference, Key)> {
-        let mut all: Vec<(Reference, Key)> = Vec::new();
-        for (provider, its) in self.by_provider {
-            all.extend(its.into_iter().map(|(reference, key)| {
-                let provider = provider.clone();
-                let name = Reference {
-                    provider,
-                    reference,
-                };
-                (name, key)
-            }));
-        }
+    pub(super) fn sorted(self) -> Vec<(ProviderReference, Key)> {
+        let mut all: Vec<(ProviderReference, Key)> = self.0.into_iter().collect();
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         all
     }
 }
 
 /// Folds one reference into the archive, if it is new there.
-pub(super) fn fold(archive: &Connection, name: &Reference, key: &Key) -> rusqlite::Result<()> {
+pub(super) fn fold(
+    archive: &Connection,
+    name: &ProviderReference,
+    key: &Key,
+) -> rusqlite::Result<()> {
     match owner(archive, &name.provider, &name.reference)? {
         None => archive
             .prepare_cached(
@@ -138,7 +120,7 @@ pub(super) fn fold(archive: &Connection, name: &Reference, key: &Key) -> rusqlit
             .map(drop),
         Some(owner) if owner == *key => Ok(()),
         Some(owner) => {
-            warn(&name.provider, &name.reference, &owner, key);
+            warn(name, &owner, key);
             Ok(())
         }
     }
@@ -163,7 +145,27 @@ pub(super) fn owner(
         .optional()
 }
 
-fn warn(provider: &str, reference: &str, owner: &Key, other: &Key) {
+/// Takes a reference from a transaction that has it.
+pub(super) fn take_back(
+    archive: &Connection,
+    provider: &str,
+    reference: &str,
+    key: &Key,
+) -> rusqlite::Result<()> {
+    archive
+        .prepare_cached(
+            "DELETE FROM provider_references \
+             WHERE provider = ?1 AND reference = ?2 AND app = ?3 AND id = ?4",
+        )?
+        .execute((provider, reference, key.app.as_str(), key.id.to_string()))?;
+    Ok(())
+}
+
+fn warn(name: &ProviderReference, owner: &Key, other: &Key) {
+    let ProviderReference {
+        provider,
+        reference,
+    } = name;
     tracing::warn!(
         provider, reference, %owner, %other,
         "two transactions have the same reference of their provider: webhooks that name it go to the first"

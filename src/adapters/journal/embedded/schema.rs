@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 ///
 /// - 1: an inbox for people.
 /// - 2: webhooks are kept to be claimed, references, notes; an index by app.
-pub(super) const FORMAT: u32 = 2;
+/// - 3: a kept webhook's name holds what it states; each attempt is filed under its own provider.
+pub(super) const FORMAT: u32 = 3;
 
 /// How long a connection waits for another one's lock: an operator's shell may hold one for a moment.
 const BUSY_FOR: Duration = Duration::from_secs(5);
@@ -60,7 +61,7 @@ pub(super) const ARCHIVE: Database = Database {
             version      INTEGER NOT NULL,
             status       TEXT NOT NULL,
             state        TEXT NOT NULL,        -- JSON: its name, its attempt
-            provider     TEXT NOT NULL,
+            provider     TEXT NOT NULL,        -- the one that has it now
             accepted_at  TEXT NOT NULL,
             changed_at   TEXT NOT NULL,
             final_at     TEXT,
@@ -94,12 +95,20 @@ pub(super) const ARCHIVE: Database = Database {
             position    INTEGER PRIMARY KEY,   -- the log's seq of its arrival
             provider    TEXT NOT NULL,
             event_id    TEXT NOT NULL,
+            statement   TEXT NOT NULL,         -- the finding, and the amount if there is one
             received_at TEXT NOT NULL,
             reading     TEXT NOT NULL,         -- JSON: references, attempt, report
             body        TEXT NOT NULL,
-            UNIQUE (provider, event_id)
+            UNIQUE (provider, event_id, statement)
         ) STRICT;
-        -- Which transaction has this reference of its provider's?
+        -- Which provider, beside the one that has it, had an attempt or was asked for?
+        CREATE TABLE other_providers (
+            id       TEXT NOT NULL,
+            app      TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            PRIMARY KEY (id, app, provider)
+        ) STRICT, WITHOUT ROWID;
+        -- Which transaction has this reference of its attempt's provider?
         CREATE TABLE provider_references (
             provider  TEXT NOT NULL,
             reference TEXT NOT NULL,

@@ -6,39 +6,52 @@ use super::super::{
     MAX_KEPT_FOR, MAX_KEPT_PER_PROVIDER, MAX_LIST_ROWS, MAX_NOTES, claimed_by, finds, keepable,
     no_room_for, notable, too_many_notes,
 };
-use crate::ports::{AppendError, InboxPage, InboxQuery, Kept};
+use crate::ports::{AppendError, InboxPage, InboxQuery, Kept, ProviderReference, Statement};
 use crate::transaction::{Key, Timestamp};
 
 #[derive(Default, Debug)]
 pub(super) struct Beside {
     /// By the sequence number of their arrival.
     kept: BTreeMap<u64, Kept>,
-    /// The same, by provider and event id.
-    positions: HashMap<String, HashMap<String, u64>>,
-    /// By provider and reference.
-    owners: HashMap<(String, String), Key>,
+    /// The same, by provider, event id and what it states.
+    positions: HashMap<String, BTreeMap<(String, Statement), u64>>,
+    owners: HashMap<ProviderReference, Key>,
     notes: BTreeMap<String, String>,
 }
 
 impl Beside {
     pub(super) fn keep(&mut self, position: u64, kept: Kept) -> Result<(), AppendError> {
         keepable(&kept)?;
+        let name = (kept.event_id.clone(), kept.statement());
         let its = self.positions.entry(kept.provider.clone()).or_default();
-        if its.contains_key(&kept.event_id) {
+        if its.contains_key(&name) {
             return Ok(());
         }
         if its.len() as u64 >= MAX_KEPT_PER_PROVIDER {
             return Err(no_room_for(&kept.provider));
         }
-        its.insert(kept.event_id.clone(), position);
+        its.insert(name, position);
         self.kept.insert(position, kept);
         Ok(())
     }
 
-    pub(super) fn release(&mut self, provider: &str, event_id: &str) {
-        let its = self.positions.get_mut(provider);
-        if let Some(position) = its.and_then(|its| its.remove(event_id)) {
-            self.kept.remove(&position);
+    pub(super) fn release(
+        &mut self,
+        provider: &str,
+        event_id: &str,
+        statement: Option<&Statement>,
+    ) {
+        let Some(its) = self.positions.get_mut(provider) else {
+            return;
+        };
+        let from = (event_id.to_owned(), Statement::from_text(""));
+        let same_event = its.range(from..).map(|(name, _)| name.clone());
+        let same_event = same_event.take_while(|(its, _)| its == event_id);
+        let named = same_event.filter(|(_, its)| statement.is_none_or(|one| one == its));
+        for name in named.collect::<Vec<_>>() {
+            if let Some(position) = its.remove(&name) {
+                self.kept.remove(&position);
+            }
         }
     }
 
@@ -46,7 +59,7 @@ impl Beside {
         let expired = self.kept.extract_if(.., |_, one| one.received_at < before);
         let expired: Vec<Kept> = expired.map(|(_, one)| one).collect();
         for one in &expired {
-            self.release(&one.provider, &one.event_id);
+            self.release(&one.provider, &one.event_id, Some(&one.statement()));
         }
         expired.len() as u64
     }
@@ -84,9 +97,9 @@ impl Beside {
     }
 
     /// Gives a transaction its references, but for those that another one had first.
-    pub(super) fn claim(&mut self, provider: &str, references: Vec<String>, key: &Key) {
-        for reference in references.into_iter().filter(|one| finds(one)) {
-            let name = (provider.to_owned(), reference);
+    pub(super) fn claim(&mut self, references: Vec<ProviderReference>, key: &Key) {
+        let found = |name: &ProviderReference| finds(&name.reference);
+        for name in references.into_iter().filter(found) {
             let owner = self.owners.entry(name).or_insert_with(|| key.clone());
             if owner != key {
                 tracing::warn!(%owner, other = %key, "two transactions have the same reference of their provider");
@@ -95,7 +108,10 @@ impl Beside {
     }
 
     pub(super) fn owner(&self, provider: &str, reference: &str) -> Option<Key> {
-        let name = (provider.to_owned(), reference.to_owned());
+        let name = ProviderReference {
+            provider: provider.to_owned(),
+            reference: reference.to_owned(),
+        };
         self.owners.get(&name).cloned()
     }
 

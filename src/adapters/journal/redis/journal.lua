@@ -214,11 +214,23 @@ local function refer(keys, args)
   return args[3]
 end
 
+-- Takes back a reference that an older release filed under a provider that it is not of. KEYS: the map.
+-- ARGV: base, reference, transaction. Answers the transaction, whether or not the reference was its own.
+local function unrefer(keys, args)
+  if redis.call('HGET', keys[1], args[2]) == args[3] then
+    redis.call('HDEL', keys[1], args[2])
+  else
+    nudge(args[1])
+  end
+  return args[3]
+end
+
 -- ---- the inbox ---------------------------------------------------------------------------------------
 
-local function remove_kept(base, name)
+-- Removes what is kept under a name: only if it is `text`, unless that is empty.
+local function remove_kept(base, name, text)
   local kept = redis.call('HGET', base .. 'kept', name)
-  if not kept then
+  if not kept or (text ~= '' and text ~= kept) then
     return 0
   end
   local provider = string.match(name, '^(%Z*)')
@@ -232,10 +244,10 @@ local function remove_kept(base, name)
   return 1
 end
 
--- KEYS: what is kept. ARGV: base, provider, event id, the webhook, when it came, how many may be kept,
--- references that it can be claimed by.
+-- KEYS: what is kept. ARGV: base, provider, name (which begins with the provider), the webhook, when it
+-- came, how many may be kept, references that it can be claimed by.
 local function keep(keys, args)
-  local base, provider, name = args[1], args[2], args[2] .. '\0' .. args[3]
+  local base, provider, name = args[1], args[2], args[3]
   if redis.call('HEXISTS', keys[1], name) == 1 then
     nudge(base)
     return 'ok'
@@ -254,11 +266,12 @@ local function keep(keys, args)
   return 'ok'
 end
 
--- KEYS: what is kept. ARGV: base, provider, event id.
+-- KEYS: what is kept. ARGV: base, then of each webhook its name, and its text or nothing.
 local function release(_, args)
-  if remove_kept(args[1], args[2] .. '\0' .. args[3]) == 0 then
-    nudge(args[1])
+  for n = 2, #args, 2 do
+    remove_kept(args[1], args[n], args[n + 1])
   end
+  nudge(args[1])
   return 'ok'
 end
 
@@ -267,7 +280,7 @@ local function expire(_, args)
   local names = redis.call('ZRANGEBYSCORE', args[1] .. 'received', '-inf', '(' .. args[2],
     'LIMIT', 0, args[3])
   for _, name in ipairs(names) do
-    remove_kept(args[1], name)
+    remove_kept(args[1], name, '')
   end
   nudge(args[1])
   return #names
@@ -313,11 +326,17 @@ local function post(keys, args)
   return 'ok'
 end
 
--- KEYS: the transaction's records. ARGV: base, the letter's name.
+-- KEYS: the transaction's records. ARGV: base, then of each letter its name, and its text or nothing.
 local function discard(_, args)
-  redis.call('HDEL', args[1] .. 'mail', args[2])
-  redis.call('ZREM', args[1] .. 'mail:order', args[2])
-  nudge(args[1])
+  local base = args[1]
+  for n = 2, #args, 2 do
+    local name, text = args[n], args[n + 1]
+    if text == '' or redis.call('HGET', base .. 'mail', name) == text then
+      redis.call('HDEL', base .. 'mail', name)
+      redis.call('ZREM', base .. 'mail:order', name)
+    end
+  end
+  nudge(base)
   return 'ok'
 end
 
@@ -401,6 +420,7 @@ redis.register_function('teller_append_@hash@', append)
 redis.register_function('teller_restore_@hash@', restore)
 redis.register_function('teller_bind_@hash@', bind)
 redis.register_function('teller_refer_@hash@', refer)
+redis.register_function('teller_unrefer_@hash@', unrefer)
 redis.register_function('teller_keep_@hash@', keep)
 redis.register_function('teller_release_@hash@', release)
 redis.register_function('teller_expire_@hash@', expire)

@@ -8,15 +8,17 @@ use super::super::{MAX_LIST_ROWS, MAX_OPEN_ROWS};
 use super::answers::{key, next};
 use super::link::Link;
 use super::merge::{Merge, Order};
-use super::written::Snapshot;
+use super::written::{self, Snapshot};
 use crate::ports::{JournalError, ListQuery, OpenPage, Page, Summary};
-use crate::transaction::{Key, PARTITIONS, Status, Timestamp};
+use crate::transaction::{Key, PARTITIONS, Status, Timestamp, Transaction};
 
 /// Rows that one page of a list looks at, at most. A page of a rare app or provider may then be short
 /// or empty, and says where the next one goes on.
 const LOOKED_AT: usize = 4096;
 /// Rows that are looked at together.
 const TOGETHER: usize = 512;
+/// Histories that are read together: a few megabytes.
+const HISTORIES_TOGETHER: usize = 256;
 
 /// A page of a list, newest first.
 pub(super) async fn list(link: &Link, query: &ListQuery) -> Result<Page, JournalError> {
@@ -158,7 +160,8 @@ pub(super) async fn open(
     })
 }
 
-/// The providers of open transactions.
+/// The providers of open transactions: the ones that have them, and all others that an attempt was made
+/// at or that the app asked for.
 pub(super) async fn open_providers(link: &Link) -> Result<BTreeSet<String>, JournalError> {
     let mut providers = BTreeSet::new();
     let mut after = 0;
@@ -173,9 +176,44 @@ pub(super) async fn open_providers(link: &Link) -> Result<BTreeSet<String>, Jour
         let keys = found.iter();
         let keys = keys.map(|(position, name)| key(name).map(|key| (*position, key)));
         let keys: Vec<(u64, Key)> = keys.collect::<Result<_, _>>()?;
-        let snapshots = snapshots(link, &keys).await?;
-        providers.extend(snapshots.into_iter().map(|(_, one)| one.summary().provider));
+        let mut untold = Vec::new();
+        for (_, snapshot) in snapshots(link, &keys).await? {
+            providers.insert(snapshot.provider().to_owned());
+            match snapshot.providers() {
+                Some(all) => providers.extend(all.iter().cloned()),
+                None => untold.push(snapshot.key().clone()),
+            }
+        }
+        for keys in untold.chunks(HISTORIES_TOGETHER) {
+            providers.extend(providers_told_by_histories(link, keys).await?);
+        }
     }
+}
+
+/// The providers of transactions whose snapshots a release before has written, which don't tell them all.
+/// A history that can't be understood tells none: who activates the transaction says so.
+async fn providers_told_by_histories(
+    link: &Link,
+    keys: &[Key],
+) -> Result<BTreeSet<String>, JournalError> {
+    let mut pipeline = Pipeline::with_capacity(keys.len());
+    for key in keys {
+        let list = link.keys().records(key);
+        pipeline.cmd("LRANGE").arg(list).arg(0).arg(-1);
+    }
+    let mut answers = link.query(pipeline).await?.into_iter();
+    let mut providers = BTreeSet::new();
+    for key in keys {
+        let lines = written::lines(next(&mut answers)?);
+        let folded = written::read_records(key, &lines)
+            .map_err(|error| error.to_string())
+            .and_then(|records| Transaction::fold(key, &records).map_err(|why| why.to_string()));
+        match folded {
+            Ok(transaction) => providers.extend(Summary::providers_of(&transaction)),
+            Err(why) => tracing::warn!(%key, why, "a history can't be read"),
+        }
+    }
+    Ok(providers)
 }
 
 /// The server's time.

@@ -17,7 +17,8 @@
 //!   teller:{p17}:mail           hash     webhooks on their way to the owner; mail:order has their order
 //!   teller:{p17}:lease          hash     who owns the partition (written by the council)
 //!   teller:{r86}:ref            hash     provider NUL reference → transaction, in 256 slices
-//!   teller:{inbox}:…                     webhooks for what is not known yet, for all providers
+//!   teller:{inbox}:…                     webhooks for what is not known yet, for all providers, by provider,
+//!                                        event id and what they state
 //!   teller:{meta}:notes         hash     small facts
 //! ```
 //!
@@ -37,6 +38,7 @@
 mod answers;
 mod archive;
 mod check;
+mod inbox;
 mod keys;
 mod known;
 mod library;
@@ -154,7 +156,7 @@ impl RedisJournal {
         })
     }
 
-    /// The providers of open transactions.
+    /// The providers of open transactions, those of earlier attempts included.
     ///
     /// # Errors
     /// Why the store can't be read.

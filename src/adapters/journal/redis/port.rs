@@ -3,18 +3,16 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, Value};
 
-use super::super::{
-    MAX_KEPT_FOR, MAX_KEPT_PER_PROVIDER, MAX_LIST_ROWS, MAX_NOTES, claimed_by, finds, follows,
-    keepable, no_room_for, notable, too_many_notes,
-};
-use super::answers::{key, next, read, said};
+use super::super::{MAX_KEPT_FOR, MAX_NOTES, finds, follows, no_room_for, notable, too_many_notes};
+use super::answers::{key, read, said};
 use super::library::JOURNAL;
+use super::retention::unreadable;
 use super::{Inner, RedisJournal, lists, written};
 use crate::ports::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, ProviderReference, Statement, Summary,
 };
 use crate::transaction::{Key, PARTITIONS, Record, Timestamp, TransactionId};
 
@@ -144,11 +142,26 @@ impl Journal for RedisJournal {
         })
     }
 
-    fn release(&self, provider: &str, event_id: &str) -> Promise<Result<(), AppendError>> {
-        let inbox = self.inner.link.keys().inbox();
-        let mut call = JOURNAL.call("teller_release", &format!("{inbox}kept"));
-        call.arg(inbox).arg(provider).arg(event_id);
-        self.write(BESIDE, call, || AppendError::VersionConflict)
+    fn release(
+        &self,
+        provider: &str,
+        event_id: &str,
+        statement: Option<&Statement>,
+    ) -> Promise<Result<(), AppendError>> {
+        let journal = self.clone();
+        let event = format!("{provider}\0{event_id}");
+        let (provider, statement) = (provider.to_owned(), statement.cloned());
+        Box::pin(async move {
+            let named = match statement {
+                Some(statement) => journal.inner.kept_as(event, &statement).await,
+                None => journal.inner.kept_of(&provider, &event).await,
+            };
+            let inbox = journal.inner.link.keys().inbox();
+            let mut call = JOURNAL.call("teller_release", &format!("{inbox}kept"));
+            call.arg(inbox).arg(named.map_err(unreadable)?);
+            let released = journal.write(BESIDE, call, || AppendError::VersionConflict);
+            released.await
+        })
     }
 
     fn inbox(&self, query: InboxQuery) -> Promise<Result<InboxPage, JournalError>> {
@@ -230,6 +243,22 @@ struct Step {
     references: Vec<String>,
 }
 
+/// The providers of a transaction that its attempt with this reference did not go to, and none of its
+/// attempts that go by the same text. Releases before filed all of them under the last provider.
+fn foreign_to<'a>(
+    one: &'a ProviderReference,
+    summary: &'a Summary,
+) -> impl Iterator<Item = &'a str> {
+    let is_theirs = |provider: &String| {
+        let mut all = summary.references.iter();
+        all.any(|its| its.provider == *provider && its.reference == one.reference)
+    };
+    let others = summary.providers.iter();
+    others
+        .filter(move |provider| !is_theirs(provider))
+        .map(String::as_str)
+}
+
 impl Inner {
     /// What an append has to send.
     fn step(&self, append: Append) -> Result<Step, AppendError> {
@@ -245,16 +274,26 @@ impl Inner {
         let name = key.to_string();
         let (mut commands, mut references) = (Vec::new(), Vec::new());
         let generation = self.link.generation();
-        for reference in summary.references.iter().filter(|one| finds(one)) {
-            let (base, field) = keys.reference(&summary.provider, reference);
-            let known = format!("{name}\0{field}");
+        let mut say = |function: &str, provider: &str, reference: &str| {
+            let (base, field) = keys.reference(provider, reference);
+            let known = format!("{name}\0{function}\0{field}");
             if self.known.has(generation, &known) || references.contains(&known) {
-                continue;
+                return;
             }
-            let mut call = JOURNAL.call("teller_refer", &format!("{base}ref"));
+            let mut call = JOURNAL.call(function, &format!("{base}ref"));
             call.arg(base).arg(field).arg(&name);
             commands.push(call);
             references.push(known);
+        };
+        for one in summary
+            .references
+            .iter()
+            .filter(|one| finds(&one.reference))
+        {
+            for other in foreign_to(one, &summary) {
+                say("teller_unrefer", other, &one.reference);
+            }
+            say("teller_refer", &one.provider, &one.reference);
         }
         let (epoch, claim) = tenure.map_or_else(Default::default, |tenure| {
             (tenure.epoch.to_string(), tenure.claim.to_string())
@@ -293,63 +332,5 @@ impl Inner {
             }
             self.known.learn(generation, reference);
         }
-    }
-
-    fn keeping(&self, kept: Kept) -> Result<Cmd, AppendError> {
-        keepable(&kept)?;
-        let inbox = self.link.keys().inbox();
-        let mut call = JOURNAL.call("teller_keep", &format!("{inbox}kept"));
-        call.arg(inbox).arg(&kept.provider).arg(&kept.event_id);
-        let references: Vec<String> = claimed_by(&kept.references).map(str::to_owned).collect();
-        let received_at = kept.received_at.as_millis();
-        call.arg(written::kept(kept)?).arg(received_at);
-        call.arg(MAX_KEPT_PER_PROVIDER).arg(references);
-        Ok(call)
-    }
-
-    /// What is kept under these names, in their order. What was released meanwhile is left out.
-    async fn kept(&self, names: &[String]) -> Result<Vec<Kept>, JournalError> {
-        if names.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut ask = redis::cmd("HMGET");
-        ask.arg(self.link.keys().inbox() + "kept").arg(names);
-        let texts: Vec<Option<Vec<u8>>> = read(self.link.ask(ask).await?)?;
-        let texts = texts.into_iter().flatten();
-        texts.map(|text| written::read_kept(&text)).collect()
-    }
-
-    async fn inbox_page(&self, query: InboxQuery) -> Result<InboxPage, JournalError> {
-        let limit = query.limit.clamp(1, MAX_LIST_ROWS);
-        let inbox = self.link.keys().inbox();
-        let index = match query.provider {
-            Some(provider) => format!("{inbox}of:{provider}"),
-            None => format!("{inbox}order"),
-        };
-        let before = query.cursor.map(|cursor| format!("({cursor}"));
-        let before = before.unwrap_or_else(|| "+inf".to_owned());
-        let mut pipeline = Pipeline::new();
-        pipeline.cmd("ZCARD").arg(&index);
-        pipeline
-            .cmd("ZREVRANGEBYSCORE")
-            .arg(&index)
-            .arg(before)
-            .arg("-inf")
-            .arg("WITHSCORES")
-            .arg("LIMIT")
-            .arg(0)
-            .arg(limit + 1);
-        let mut answers = self.link.query(pipeline).await?.into_iter();
-        let total: u64 = next(&mut answers)?;
-        let mut found: Vec<(String, u64)> = next(&mut answers)?;
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().map(|(_, position)| *position);
-        let names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
-        Ok(InboxPage {
-            rows: self.kept(&names).await?,
-            next: last.filter(|_| more),
-            total,
-        })
     }
 }

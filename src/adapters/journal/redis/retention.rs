@@ -222,6 +222,7 @@ fn said<T: FromRedisValue>(answer: Value) -> Result<T, AppendError> {
         .map_err(|error| AppendError::Unconfirmed(format!("an answer like none: {error}")))
 }
 
-fn unreadable(JournalError(why): JournalError) -> AppendError {
+/// A write that has to read first, and could not.
+pub(super) fn unreadable(JournalError(why): JournalError) -> AppendError {
     AppendError::Unavailable(format!("the journal can't be read: {why}"))
 }

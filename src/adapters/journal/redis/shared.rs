@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::answers::{Said, key, read, said};
 use super::library::JOURNAL;
-use super::{RedisJournal, written};
+use super::retention::unreadable;
+use super::{Inner, RedisJournal, written};
 use crate::ports::{AppendError, JournalError, Letter, Posted, Promise, Shared};
 use crate::transaction::Key;
 
@@ -26,7 +27,7 @@ impl Shared for RedisJournal {
     }
 
     fn post(&self, key: &Key, letter: Letter) -> Promise<Result<Posted, AppendError>> {
-        let name = name_of(key, &letter.provider, &letter.event_id);
+        let name = format!("{}\0{}", event_of(key, &letter), letter.statement());
         let text = match written::letter(key, letter) {
             Ok(text) => text,
             Err(error) => return Box::pin(ready(Err(error))),
@@ -73,22 +74,44 @@ impl Shared for RedisJournal {
         })
     }
 
-    fn discard(
+    fn discard(&self, key: &Key, letter: &Letter) -> Promise<Result<(), AppendError>> {
+        let (journal, key, letter) = (self.clone(), key.clone(), letter.clone());
+        Box::pin(async move {
+            let base = journal.inner.link.keys().partition(key.partition());
+            let named = journal.inner.posted_as(&base, &key, &letter).await;
+            let keys = journal.inner.link.keys();
+            let mut call = JOURNAL.call("teller_discard", &keys.records(&key));
+            call.arg(base).arg(named.map_err(unreadable)?);
+            let discarded = journal.write(key.partition(), call, || AppendError::VersionConflict);
+            discarded.await
+        })
+    }
+}
+
+impl Inner {
+    /// The letter's name, and its text where that matters. A release before named a letter by its event
+    /// alone: what it has posted under that name is meant only if it states the same.
+    async fn posted_as(
         &self,
+        base: &str,
         key: &Key,
-        provider: &str,
-        event_id: &str,
-    ) -> Promise<Result<(), AppendError>> {
-        let keys = self.inner.link.keys();
-        let partition = key.partition();
-        let mut call = JOURNAL.call("teller_discard", &keys.records(key));
-        call.arg(keys.partition(partition));
-        call.arg(name_of(key, provider, event_id));
-        self.write(partition, call, || AppendError::VersionConflict)
+        letter: &Letter,
+    ) -> Result<Vec<(String, Vec<u8>)>, JournalError> {
+        let (event, statement) = (event_of(key, letter), letter.statement());
+        let mut named = vec![(format!("{event}\0{statement}"), Vec::new())];
+        let mut ask = redis::cmd("HGET");
+        ask.arg(format!("{base}mail")).arg(&event);
+        let text: Option<Vec<u8>> = read(self.link.ask(ask).await?)?;
+        if let Some(text) = text
+            && written::read_letter(&text)?.1.statement() == statement
+        {
+            named.push((event, text));
+        }
+        Ok(named)
     }
 }
 
 /// One event may speak of several transactions.
-fn name_of(key: &Key, provider: &str, event_id: &str) -> String {
-    format!("{key}\0{provider}\0{event_id}")
+fn event_of(key: &Key, letter: &Letter) -> String {
+    format!("{key}\0{}\0{}", letter.provider, letter.event_id)
 }

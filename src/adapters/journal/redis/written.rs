@@ -30,12 +30,24 @@ impl Snapshot {
         self.due.map(Timestamp::from_millis)
     }
 
-    /// The summary, with times by the server's clock where it depends on one.
+    /// The summary as a list shows it, with times by the server's clock where it depends on one.
     pub(super) fn summary(self) -> Summary {
         Summary {
             due_at: self.due(),
+            providers: Vec::new(),
             ..self.summary
         }
+    }
+
+    /// The providers of the transaction; `None` in a snapshot of a release that did not write them.
+    pub(super) fn providers(&self) -> Option<&[String]> {
+        let providers = self.summary.providers.as_slice();
+        (!providers.is_empty()).then_some(providers)
+    }
+
+    /// The provider that it is with now.
+    pub(super) fn provider(&self) -> &str {
+        &self.summary.provider
     }
 
     pub(super) fn key(&self) -> &Key {
@@ -43,10 +55,14 @@ impl Snapshot {
     }
 }
 
-/// What of a summary goes into a snapshot: what isn't in its head or elsewhere.
+/// What of a summary goes into a snapshot: what isn't in its head or elsewhere. Only a start asks for the
+/// providers, and only of what is open.
 pub(super) fn summary(summary: Summary) -> Result<String, AppendError> {
+    let open = summary.open;
+    let providers = summary.providers.into_iter().filter(|_| open).collect();
     write(&Summary {
         due_at: None,
+        providers,
         references: Vec::new(),
         ..summary
     })

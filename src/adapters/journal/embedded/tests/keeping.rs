@@ -57,9 +57,12 @@ async fn a_crash_at_any_point_leaves_what_was_answered() {
                     journal.keep(old).await.expect("kept");
                 }
                 2 => drop(journal.append(life.known_as("r")).await.expect("written")),
-                3 => journal.release("bank", "claimed").await.expect("released"),
+                3 => journal
+                    .release("bank", "claimed", None)
+                    .await
+                    .expect("released"),
                 4 => journal
-                    .release("bank", "dismissed")
+                    .release("bank", "dismissed", None)
                     .await
                     .expect("released"),
                 5 => assert_eq!(journal.expire_kept(wall(5)).await, Ok(1)),
@@ -139,7 +142,7 @@ async fn a_torn_commit_of_many_kinds_is_whole_or_absent() {
     let write = || -> Vec<Promise<bool>> {
         let step = journal.append(step);
         let mut all: Vec<Promise<Result<(), AppendError>>> = vec![
-            journal.release("bank", "a"),
+            journal.release("bank", "a", None),
             journal.keep(Kept {
                 body: "b".repeat(9_000),
                 ..kept("bank", "b", &["s"])
@@ -201,7 +204,7 @@ async fn rows_of_one_commit_follow_on_each_other() {
         let before = vec![
             journal.keep(old("a")),
             journal.keep(old("a")),
-            journal.release("bank", "a"),
+            journal.release("bank", "a", None),
             journal.keep(old("a")),
             journal.keep(old("b")),
         ];

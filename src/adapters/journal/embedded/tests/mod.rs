@@ -8,6 +8,7 @@ mod folding;
 mod keeping;
 mod opening;
 mod racing;
+mod refiling;
 mod upgrading;
 
 use std::collections::BTreeMap;

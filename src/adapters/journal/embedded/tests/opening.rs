@@ -89,7 +89,7 @@ async fn files_that_are_not_tellers_are_refused() {
         .expect("a database");
     let other = fs::read(other).expect("readable");
     let mut newer = good[JOURNAL.file].clone();
-    newer[63] = 3;
+    newer[63] = 4;
     let swapped = good[ARCHIVE.file].clone();
     let cases: [(&str, Vec<u8>, &str); 6] = [
         ("empty", Vec::new(), "it is empty (0 bytes)"),
@@ -105,7 +105,7 @@ async fn files_that_are_not_tellers_are_refused() {
         ),
         ("other", other, "it is another application's database"),
         ("swapped", swapped, "it is another application's database"),
-        ("newer", newer, "has format 3, this release reads up to 2"),
+        ("newer", newer, "has format 4, this release reads up to 3"),
     ];
     for (name, bytes, sentence) in cases {
         let dir = restore(&good);

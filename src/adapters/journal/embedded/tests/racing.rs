@@ -156,7 +156,7 @@ async fn meet(journal: &Arc<EmbeddedJournal>, n: u128) {
         "number {n} is lost: {claimed:?}"
     );
     journal
-        .release("bank", &n.to_string())
+        .release("bank", &n.to_string(), None)
         .await
         .expect("released");
 }

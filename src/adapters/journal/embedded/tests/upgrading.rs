@@ -181,7 +181,7 @@ async fn a_store_of_format_1_is_brought_up_to_date_in_place() {
     let fresh = tempdir();
     drop(open(fresh.path()));
     for database in [&JOURNAL, &ARCHIVE] {
-        assert_eq!(format(dir.path(), database), 2, "{}", database.file);
+        assert_eq!(format(dir.path(), database), 3, "{}", database.file);
         let (upgraded, fresh) = (
             made_of(dir.path(), database),
             made_of(fresh.path(), database),
@@ -194,13 +194,16 @@ async fn a_store_of_format_1_is_brought_up_to_date_in_place() {
 async fn an_upgraded_store_works_like_any_other() {
     let dir = old_store();
     let journal = open(dir.path());
+    // What format 1 kept of a webhook does not say what it states, so the same event may be new.
     let again = Kept {
         body: "sent again".to_owned(),
         ..kept("bank", "archived", &["r"])
     };
-    assert_eq!(journal.keep(again).await, Ok(()));
-    let found = journal.kept_for("bank", "r").await;
-    assert_eq!(found, Ok(Vec::new()), "it is kept already");
+    for _ in 0..2 {
+        assert_eq!(journal.keep(again.clone()).await, Ok(()));
+        let found = journal.kept_for("bank", "r").await;
+        assert_eq!(found, Ok(vec![again.clone()]));
+    }
     let (mut life, _) = Life::begin("shop", 1, "bank");
     journal.append(life.known_as("r")).await.expect("written");
     folded(&journal).await;
@@ -210,7 +213,7 @@ async fn an_upgraded_store_works_like_any_other() {
         let page = journal.inbox(InboxQuery::default()).await;
         page.expect("readable").total
     };
-    assert_eq!(journal.release("bank", "archived").await, Ok(()));
+    assert_eq!(journal.release("bank", "archived", None).await, Ok(()));
     assert_eq!(total().await, 1);
     assert_eq!(journal.expire_kept(wall(1_000)).await, Ok(1));
     assert_eq!(total().await, 0);
@@ -238,7 +241,7 @@ async fn an_upgrade_that_fails_leaves_the_old_format() {
     archive.execute_batch("DROP TABLE notes").expect("writable");
     drop(archive);
     assert_eq!(format(dir.path(), &ARCHIVE), 1);
-    assert_eq!(format(dir.path(), &JOURNAL), 2);
+    assert_eq!(format(dir.path(), &JOURNAL), 3);
 
     let journal = open(dir.path());
     let page = journal

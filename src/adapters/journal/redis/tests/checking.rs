@@ -99,7 +99,7 @@ async fn the_documented_acl_rule_is_enough_and_less_is_said() {
         assert_eq!(referred, Ok(Some(key)), "{kind:?}");
         let webhook = kept("bank", "a", &["q"]);
         journal.keep(webhook).await.expect("allowed");
-        assert_eq!(journal.release("bank", "a").await, Ok(()));
+        assert_eq!(journal.release("bank", "a", None).await, Ok(()));
         assert_eq!(
             journal.expire_kept(life.transaction.accepted_at).await,
             Ok(0)

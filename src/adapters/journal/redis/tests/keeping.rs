@@ -3,6 +3,7 @@
 use super::super::shared::MAX_LETTERS;
 use super::*;
 use crate::ports::Kept;
+use crate::transaction::{Amount, Finding, Report, ReportedAmount};
 use futures_util::future::join_all;
 
 fn letter(event_id: &str) -> Letter {
@@ -46,10 +47,47 @@ async fn letters_wait_for_the_owner_in_their_order_once_each() {
         let two = journal.letters(partition, 2).await.expect("readable");
         assert_eq!(two, expected[..2], "{kind:?}");
         for _ in 0..2 {
-            assert_eq!(journal.discard(&key, "bank", "b").await, Ok(()));
+            assert_eq!(journal.discard(&key, &letter("b")).await, Ok(()));
         }
         let waiting = journal.letters(partition, 10).await.expect("readable");
         assert_eq!(waiting, expected[1..], "{kind:?}");
+    }
+}
+
+/// Law 5: the second one of an event that says something else is no repetition of the first.
+#[tokio::test]
+async fn letters_of_one_event_that_contradict_each_other_are_all_delivered() {
+    for kind in Kind::ALL {
+        let server = Server::start(kind, &[]);
+        let journal = owned(&server).await;
+        let (_, first) = Life::begin("shop", 1, "bank");
+        let (key, partition) = (first.key.clone(), first.key.partition());
+        journal.append(first).await.expect("written");
+        let completed = |value| {
+            let currency = "EUR".to_owned();
+            let amount = Some(ReportedAmount::Read(Amount { value, currency }));
+            let report = Report {
+                amount,
+                ..Report::bare(Finding::Completed)
+            };
+            Letter {
+                report,
+                ..letter("a")
+            }
+        };
+        let all = [letter("a"), completed(1000), completed(600)];
+        for one in all.iter().chain(&all) {
+            let posted = journal.post(&key, one.clone()).await;
+            assert_eq!(posted, Ok(Posted::Waiting), "{kind:?}");
+        }
+        let waiting = async || {
+            let letters = journal.letters(partition, 9).await.expect("readable");
+            letters.into_iter().map(|(_, one)| one).collect::<Vec<_>>()
+        };
+        assert_eq!(waiting().await, all, "{kind:?}");
+        assert_eq!(journal.discard(&key, &all[1]).await, Ok(()), "{kind:?}");
+        let rest = [all[0].clone(), all[2].clone()];
+        assert_eq!(waiting().await, rest, "{kind:?}: only the one delivered");
     }
 }
 
@@ -65,7 +103,7 @@ async fn a_partition_takes_so_many_letters_and_no_more() {
     assert!(posted.into_iter().all(|one| one == Ok(Posted::Waiting)));
     let refused = journal.post(&key, letter("more")).await;
     assert!(matches!(refused, Err(AppendError::Full(_))), "{refused:?}");
-    assert_eq!(journal.discard(&key, "bank", "7").await, Ok(()));
+    assert_eq!(journal.discard(&key, &letter("7")).await, Ok(()));
     let posted = journal.post(&key, letter("more")).await;
     assert_eq!(posted, Ok(Posted::Waiting));
 }

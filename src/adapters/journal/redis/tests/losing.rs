@@ -81,7 +81,7 @@ async fn what_was_confirmed_lately_is_written_again() {
         for webhook in &webhooks {
             journal.keep(webhook.clone()).await.expect("confirmed");
         }
-        journal.release("bank", "a").await.expect("confirmed");
+        journal.release("bank", "a", None).await.expect("confirmed");
         server.restart_empty();
         // Once the change is noticed.
         eventually("another server", async || journal.link().generation() > 1).await;

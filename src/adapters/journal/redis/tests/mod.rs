@@ -8,6 +8,7 @@ mod losing;
 mod retiring;
 mod sharding;
 mod stepping;
+mod upgrading;
 mod weighing;
 
 use std::time::{Duration, Instant};
