@@ -43,7 +43,7 @@ impl Evidence<'_> {
     pub(super) async fn take(&self, subject: &Subject) -> Result<(), Problem> {
         let (named, attempt) = match subject {
             Subject::Attempt { key, attempt } => (Some(key.clone()), Some(*attempt)),
-            Subject::Ours { id, attempt } => (self.bearer(*id).await?, *attempt),
+            Subject::Ours { id, attempt, .. } => (self.bearer(*id).await?, *attempt),
             Subject::Theirs { .. } => (None, None),
         };
         if let Some(key) = named

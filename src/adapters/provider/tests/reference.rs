@@ -39,14 +39,24 @@ async fn answers_to_a_submission() {
             answer(
                 200,
                 "",
-                r#"{"id":"x","status":"completed","webhookUrl":"u"}"#,
+                r#"{"id":"00000000-0000-0000-0000-000000000001","status":"completed","webhookUrl":"u"}"#,
             ),
             Finding::Completed,
             "completed",
         ),
         (
-            answer(200, "", r#"{"id":"x","status":"declined"}"#),
+            answer(200, "", r#"{"status":"declined"}"#),
             Finding::Declined,
+            "declined",
+        ),
+        // Somebody else's.
+        (
+            answer(
+                200,
+                "",
+                r#"{"id":"00000000-0000-0000-0000-000000000002","status":"declined"}"#,
+            ),
+            unclear(),
             "declined",
         ),
         (
@@ -124,6 +134,14 @@ async fn status_reports() {
             Finding::Declined,
         ),
         (answer(200, "", r#"{"status":"pending"}"#), Finding::Pending),
+        (
+            answer(
+                200,
+                "",
+                r#"{"id":"00000000-0000-0000-0000-000000000001","status":"completed"}"#,
+            ),
+            unclear(),
+        ),
         (answer(404, "", "Not Found"), Finding::NotFound),
         (
             answer(404, "", r#"{"status":"completed"}"#),

@@ -31,6 +31,7 @@ fn hint(key: &Key, attempt: Option<u32>) -> WebhookEvent {
     let subject = Subject::Ours {
         id: key.id,
         attempt,
+        vouched: false,
     };
     WebhookEvent::Hint { subject }
 }
@@ -226,7 +227,10 @@ fn what_cannot_be_read_is_refused_with_a_sentence() {
 
 #[test]
 fn where_bodies_hold_nothing_of_ours_the_token_alone_names_the_attempt() {
-    let profile = reference_with("id = \"/id\"", "provider_reference = \"/theirs\"");
+    let profile = reference_with(
+        "trust = \"token\"\nid = \"/id\"",
+        "trust = \"token\"\nprovider_reference = \"/theirs\"",
+    );
     let provider = provider(&profile, BASE);
     let token = token_for(&key(5), 2);
     let body = r#"{"theirs": "ch_1", "status": "completed"}"#;
@@ -253,7 +257,7 @@ fn where_bodies_hold_nothing_of_ours_the_token_alone_names_the_attempt() {
 
 #[test]
 fn a_webhook_that_only_its_token_names_is_refused_without_one() {
-    let provider = provider(&reference_with("id = \"/id\"\n", ""), BASE);
+    let provider = provider(&reference_with("trust = \"token\"\nid = \"/id\"\n", "trust = \"token\"\n"), BASE);
     let body = r#"{"status": "completed"}"#;
     let token = token_for(&key(5), 2);
     assert!(matches!(
