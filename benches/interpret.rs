@@ -14,9 +14,7 @@ use sha2::Sha256;
 use teller::adapters::provider::{HttpProvider, Profile, Secret, Settings};
 use teller::clock::Clock;
 use teller::ports::{IncomingWebhook, Provider};
-use teller::transaction::{
-    Amount, AppId, Finding, Intent, Key, Request, Timestamp, TransactionId,
-};
+use teller::transaction::{Amount, AppId, Finding, Intent, Key, Request, Timestamp, TransactionId};
 use uuid::Uuid;
 
 const REFERENCE: &str = include_str!("../providers/reference.toml");

@@ -204,8 +204,8 @@ pub enum Subject {
         id: TransactionId,
         /// The attempt, where the reference tells.
         attempt: Option<u32>,
-        /// Whether the provider's signature covers this reference, so that nobody else can have put it
-        /// there. Letters of earlier versions don't say; for them it counts as not covered.
+        /// Whether the provider's signature covers this reference, so that only the provider can
+        /// have put it there. Letters of earlier versions don't say; for them it counts as not covered.
         #[serde(default)]
         vouched: bool,
     },

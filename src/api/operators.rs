@@ -177,12 +177,7 @@ fn providers_here(doors: &Doors) -> Vec<Value> {
         shown["answers_about_others"] = json!(about_others);
         shown
     };
-    doors
-        .house
-        .gate_statuses()
-        .into_iter()
-        .map(shown)
-        .collect()
+    doors.house.gate_statuses().into_iter().map(shown).collect()
 }
 
 /// `GET /v1/review`: what needs a person.

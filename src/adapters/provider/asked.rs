@@ -2,7 +2,7 @@
 //!
 //! Between teller and a provider's ledger stand connections that are used again, proxies and gateways.
 //! Each of them can give an answer to the wrong request. Such an answer is whole, well formed and about
-//! somebody's payment, so that only the ids in it show the mistake. A profile says where they stand
+//! a real payment, so that only the ids in it show the mistake. A profile says where they stand
 //! (`id`, `provider_reference`); an id that is not there is not compared.
 
 use std::borrow::Cow;
@@ -88,7 +88,7 @@ impl<'a> Asked<'a> {
 }
 
 /// Checks that a rendered submission has every id that answers are compared with. Without it a mistake in
-/// the profile would compare nothing, and nobody would notice.
+/// the profile would switch the comparison off without a word.
 ///
 /// # Errors
 /// Which place of the body is empty.
@@ -106,8 +106,8 @@ pub(super) fn check_echoed(file: &ProfileFile, rendered: &Rendered) -> Result<()
     })
 }
 
-/// The id that stands at a place. Nothing, null and an empty text name nobody; a list or an object can't
-/// be an id of ours, and so is one of somebody else.
+/// The id that stands at a place. Nothing, null and an empty text name no payment; a list or an object
+/// can't be an id of ours, and so counts as another one.
 fn named<'a>(body: &'a Value, at: &Pointer) -> Option<Cow<'a, str>> {
     match at.find(body)? {
         Value::Null => None,

@@ -166,7 +166,7 @@ fn about_inquiries(file: &ProfileFile, said: &mut Vec<String>) {
     }
 }
 
-/// Answers that would be believed though they are about somebody else's payment.
+/// Answers that would be believed though they are about another payment.
 fn about_echoes(file: &ProfileFile, said: &mut Vec<String>) {
     let inquiry = &file.inquiry;
     let mut silent = Vec::new();

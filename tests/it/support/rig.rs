@@ -26,7 +26,7 @@ pub(crate) struct Setup {
     pub(crate) config: Table,
     /// The provider's profile.
     pub(crate) profile: Table,
-    /// What the provider's table says beside its profile and address.
+    /// What the provider's table says beside its profile. Its address is the mock's, unless it is here.
     pub(crate) provider: Table,
     /// Further set-ups of that profile: what their tables say beside it and the provider's address.
     pub(crate) more_providers: Vec<Table>,
@@ -360,7 +360,9 @@ fn write_config(dir: &TempDir, setup: &mut Setup, mock_url: &str, app_url: &str)
     put(&mut first, "default", true);
     let provider = |mut table: Table| {
         put(&mut table, "profile", "profile.toml");
-        put(&mut table, "base_url", mock_url);
+        if !table.contains_key("base_url") {
+            put(&mut table, "base_url", mock_url);
+        }
         table
     };
     let more = setup.more_providers.iter().cloned();

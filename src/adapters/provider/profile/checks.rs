@@ -222,7 +222,7 @@ fn check_schedule(file: &ProfileFile) -> Result<(), Misfit> {
         return Err(misfit(
             "schedule",
             "pending_review_after",
-            "pending_review_after has to be longer than zero, or whatever is pending would go to a person at once",
+            "pending_review_after has to be longer than zero, or each pending payment would go to a person at once",
         ));
     }
     Ok(())

@@ -29,7 +29,7 @@ fn number_in(request: &str) -> u128 {
 }
 
 /// A hop that keeps its connection alive and is one answer late: what it says to a request is the answer
-/// to the one before. The first is answered with what somebody else had left there.
+/// to the one before. The first is answered with what another client had left there.
 async fn late_hop() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -137,11 +137,19 @@ async fn a_status_report_under_another_id_of_the_provider_tells_nothing() {
         let body = format!(r#"{{"theirs":{theirs},"status":"completed","amount":5}}"#);
         Act::Answer(answer(200, "", &body))
     };
-    let server = Server::start([said("\"R-another\""), said("\"17\""), said("17"), said("18")]);
+    let server = Server::start([
+        said("\"R-another\""),
+        said("\"17\""),
+        said("17"),
+        said("18"),
+    ]);
     let server = server.await;
     let provider = provider(&with_their_id(), &server.url());
     let other = inquire_known(&provider, 5, "R-mine").await;
-    assert!(why(&other).contains("\"R-another\" at /theirs"), "{other:?}");
+    assert!(
+        why(&other).contains("\"R-another\" at /theirs"),
+        "{other:?}"
+    );
     assert!(why(&other).contains("\"R-mine\""), "{other:?}");
     assert_eq!(other.provider_reference, None);
     for _ in 0..2 {
@@ -243,7 +251,11 @@ fn a_submission_without_the_id_that_answers_are_compared_with_is_never_made() {
 #[test]
 fn places_of_ids_that_can_t_be_meant_are_refused() {
     for (old, new, expected) in [
-        ("sent = \"/deposit\"", "snt = \"/deposit\"", "unknown field `snt`"),
+        (
+            "sent = \"/deposit\"",
+            "snt = \"/deposit\"",
+            "unknown field `snt`",
+        ),
         (", sent = \"/deposit\"", "", "missing field `sent`"),
         (
             "id = { at = \"/data/deposit\", sent = \"/deposit\" }",

@@ -234,7 +234,7 @@ pub(in super::super) fn parse_reference(rule: ReferenceRule, text: &str) -> Opti
         })
 }
 
-/// A subject as derived event ids have it: the same in every version, and whoever vouches for it.
+/// A subject as derived event ids have it: the same in every version of teller.
 fn named_in_ids(subject: &Subject) -> String {
     match subject {
         Subject::Attempt { key, attempt } => format!("attempt {attempt} of {key}"),
