@@ -80,6 +80,12 @@ pub trait Provider: Send + Sync {
         &self,
         webhook: &IncomingWebhook<'_>,
     ) -> Result<WebhookReading, WebhookRejected>;
+
+    /// Answers since the start that named another payment than the one that was asked about. They
+    /// count for nothing; many of them mean that the way to the provider mixes its answers up.
+    fn answers_about_others(&self) -> u64 {
+        0
+    }
 }
 
 /// What the gate of one provider lets through.
@@ -200,6 +206,10 @@ pub enum Subject {
         id: TransactionId,
         /// The attempt, where the reference tells.
         attempt: Option<u32>,
+        /// Whether the provider's signature covers this reference, so that only the provider can
+        /// have put it there. Letters of earlier versions don't say; for them it counts as not covered.
+        #[serde(default)]
+        vouched: bool,
     },
     /// The provider's own reference.
     Theirs {
@@ -279,5 +289,31 @@ impl Providers {
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
         self.by_name.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_of_an_earlier_version_is_read_as_not_vouched_for() {
+        let old = r#"{"ours":{"id":"7d4f0c1e-52a8-4b0e-9f0e-3f1a0d6f9a01","attempt":2}}"#;
+        let read: Subject = serde_json::from_str(old).expect("readable");
+        let Subject::Ours {
+            attempt, vouched, ..
+        } = &read
+        else {
+            panic!("{read:?}");
+        };
+        assert_eq!((*attempt, *vouched), (Some(2), false));
+        let now = Subject::Ours {
+            id: TransactionId(uuid::Uuid::from_u128(1)),
+            attempt: None,
+            vouched: true,
+        };
+        let text = serde_json::to_string(&now).expect("writable");
+        let again: Subject = serde_json::from_str(&text).expect("readable");
+        assert_eq!(again, now);
     }
 }

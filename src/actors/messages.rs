@@ -58,6 +58,8 @@ pub enum Call {
     Webhook {
         /// The provider that sent it.
         provider: String,
+        /// How it names the transaction.
+        named_by: NamedBy,
         /// The attempt that it names.
         attempt: Option<u32>,
         /// What makes it the same event.
@@ -92,6 +94,18 @@ pub enum Call {
     },
     /// Panics, to prove that a panic is survived. No door leads here; tests send it.
     Crash,
+}
+
+/// How a webhook names the transaction that it is handed to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NamedBy {
+    /// By the reference that teller gave, or by a token that only teller can make.
+    OurReference,
+    /// The same, where the provider vouches for that reference, and no other transaction is known under the
+    /// provider's id in it.
+    OurReferenceAlone,
+    /// By the provider's own id only.
+    ProviderReference,
 }
 
 /// What a watcher waits for.

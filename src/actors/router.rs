@@ -10,7 +10,7 @@ use actix::Addr;
 use actix::dev::SendError;
 use tokio::sync::oneshot;
 
-use super::messages::{Accepted, Acted, Call, Deliver, Found, Reply, Until, WebhookTaken};
+use super::messages::{Accepted, Acted, Call, Deliver, Found, NamedBy, Reply, Until, WebhookTaken};
 use super::registry::{List, PutAside, Recall, Registry};
 use super::status::{ActorStatus, ShardStatus};
 use crate::transaction::{Acceptance, Act, Key, Report};
@@ -157,7 +157,7 @@ impl Router {
         self.ask(key, |reply| Call::Inspect { reply }).await
     }
 
-    /// Hands over a trusted webhook of `provider`.
+    /// Hands over a trusted webhook of `provider`, with how it names the transaction, and which attempt.
     ///
     /// # Errors
     /// [`Unanswered`].
@@ -165,13 +165,14 @@ impl Router {
         &self,
         key: Key,
         provider: &str,
-        attempt: Option<u32>,
+        (named_by, attempt): (NamedBy, Option<u32>),
         event_id: Option<String>,
         report: Report,
     ) -> Result<WebhookTaken, Unanswered> {
         let (provider, report) = (provider.to_owned(), Box::new(report));
         self.ask(key, |reply| Call::Webhook {
             provider,
+            named_by,
             attempt,
             event_id,
             report,

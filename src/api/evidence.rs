@@ -19,7 +19,7 @@
 //! becomes a letter, which is as durable, and which the owner fetches.
 
 use super::{Doors, Problem};
-use crate::actors::messages::{Found, WebhookTaken};
+use crate::actors::messages::{Found, NamedBy, WebhookTaken};
 use crate::ports::{AppendError, Kept, Letter, Owner, Posted, Statement, Subject};
 use crate::transaction::{AppId, Key, Report, Timestamp, Transaction, TransactionId};
 
@@ -41,19 +41,30 @@ pub(super) struct Evidence<'a> {
 impl Evidence<'_> {
     /// Once this is over the event is durable: with its transaction, on its way to its owner, or kept.
     pub(super) async fn take(&self, subject: &Subject) -> Result<(), Problem> {
-        let (named, attempt) = match subject {
-            Subject::Attempt { key, attempt } => (Some(key.clone()), Some(*attempt)),
-            Subject::Ours { id, attempt } => (self.bearer(*id).await?, *attempt),
-            Subject::Theirs { .. } => (None, None),
+        let (named, attempt, vouched) = match subject {
+            Subject::Attempt { key, attempt } => (Some(key.clone()), Some(*attempt), true),
+            Subject::Ours {
+                id,
+                attempt,
+                vouched,
+            } => (self.bearer(*id).await?, *attempt, *vouched),
+            Subject::Theirs { .. } => (None, None, false),
         };
-        if let Some(key) = named
-            && self.hand_over(&key, attempt, subject).await?
+        let ours = (NamedBy::OurReference, attempt);
+        if let Some(key) = &named
+            && self.hand_over(key, ours, subject).await?
         {
             return Ok(());
         }
         let reference = self.report.provider_reference.clone();
         if let Some(reference) = &reference
             && self.hand_to_referred(reference).await?
+        {
+            return Ok(());
+        }
+        let alone = (NamedBy::OurReferenceAlone, attempt);
+        if let Some(key) = named.filter(|_| vouched)
+            && self.hand_over(&key, alone, subject).await?
         {
             return Ok(());
         }
@@ -85,14 +96,15 @@ impl Evidence<'_> {
         let subject = Subject::Theirs {
             reference: reference.to_owned(),
         };
-        self.hand_over(&key, None, &subject).await
+        self.hand_over(&key, (NamedBy::ProviderReference, None), &subject)
+            .await
     }
 
     /// Whether the transaction is there, and has it or will.
     async fn hand_over(
         &self,
         key: &Key,
-        attempt: Option<u32>,
+        named: (NamedBy, Option<u32>),
         subject: &Subject,
     ) -> Result<bool, Problem> {
         let house = &self.doors.house;
@@ -101,7 +113,7 @@ impl Evidence<'_> {
             let delivered =
                 house
                     .router
-                    .webhook(key.clone(), self.provider, attempt, event_id, report);
+                    .webhook(key.clone(), self.provider, named, event_id, report);
             match delivered.await? {
                 WebhookTaken::Yes => return Ok(true),
                 WebhookTaken::Unknown => return Ok(false),

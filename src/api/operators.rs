@@ -12,6 +12,7 @@ use super::forward::Gathered;
 use super::transactions::{LIST_MAX, limit, within};
 use super::view::{self, View};
 use super::{Caller, Doors, Problem, body, forward, intake};
+use crate::actors::gate::GateStatus;
 use crate::actors::messages::Acted;
 use crate::actors::router::Unanswered;
 use crate::actors::status::ActorStatus;
@@ -152,9 +153,21 @@ pub(super) async fn providers(
     doors: web::Data<Doors>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let here = json!({ "data": doors.house.gate_statuses() });
+    let here = json!({ "data": providers_here(&doors) });
     let answer = forward::gather(&doors, &caller, &request, here).await;
     HttpResponse::Ok().json(answer.map_or_else(|here| here, |gathered| gathered.data()))
+}
+
+/// What each gate says, and how many answers its provider gave about other payments.
+fn providers_here(doors: &Doors) -> Vec<Value> {
+    let shown = |gate: GateStatus| {
+        let provider = doors.house.providers.get(&gate.provider);
+        let about_others = provider.map_or(0, |provider| provider.answers_about_others());
+        let mut shown = json!(gate);
+        shown["answers_about_others"] = json!(about_others);
+        shown
+    };
+    doors.house.gate_statuses().into_iter().map(shown).collect()
 }
 
 /// `POST /v1/transactions/{id}/cancel`, `/inquire`, `/resubmit`, `/resolve`, `/redeliver`.

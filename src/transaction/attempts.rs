@@ -201,16 +201,23 @@ impl Transaction {
         provider: &str,
         named: Option<u32>,
     ) -> Result<Option<u32>, NeverWentThere> {
-        let there = |attempt: &u32| self.provider_of(*attempt) == provider;
         let numbers = 1..=self.attempt_no();
         if let Some(named) = named.filter(|named| numbers.contains(named)) {
-            return there(&named).then_some(Some(named)).ok_or(NeverWentThere);
+            let there = self.provider_of(named) == provider;
+            return there.then_some(Some(named)).ok_or(NeverWentThere);
         }
         if self.provider() == provider {
             return Ok(named);
         }
-        let last = numbers.rev().find(there).ok_or(NeverWentThere)?;
+        let last = self.last_at(provider).ok_or(NeverWentThere)?;
         Ok(named.or(Some(last)))
+    }
+
+    /// The last attempt that went to `provider`.
+    #[must_use]
+    pub fn last_at(&self, provider: &str) -> Option<u32> {
+        let mut numbers = (1..=self.attempt_no()).rev();
+        numbers.find(|number| self.provider_of(*number) == provider)
     }
 
     /// The one attempt that `provider` knows under `reference`. What it says of that reference is about that

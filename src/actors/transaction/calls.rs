@@ -11,7 +11,7 @@ use super::stand_in::{addressed, destination};
 use super::{TransactionActor, WATCHERS_MAX};
 use crate::actors::gate::Grant;
 use crate::actors::house::House;
-use crate::actors::messages::{Accepted, Acted, Call, Found, Reply, Until, WebhookTaken};
+use crate::actors::messages::{Accepted, Acted, Call, Found, NamedBy, Reply, Until, WebhookTaken};
 use crate::actors::router::Place;
 use crate::actors::status::{ActorStatus, Residence};
 use crate::ports::{Append, AppendError, Committed, Expect};
@@ -37,6 +37,7 @@ impl TransactionActor {
             }
             Call::Webhook {
                 provider,
+                named_by,
                 attempt,
                 event_id,
                 report,
@@ -48,7 +49,7 @@ impl TransactionActor {
                     let _ = reply.send(WebhookTaken::Unavailable(why));
                     return;
                 }
-                let Some(attempt) = self.attribute(&provider, attempt, &report) else {
+                let Some(attempt) = self.attribute(&provider, named_by, attempt, &report) else {
                     let _ = reply.send(WebhookTaken::Unknown);
                     return;
                 };
@@ -95,18 +96,35 @@ impl TransactionActor {
 
     /// The attempt that a webhook of `provider` speaks of, or that it names none; `None` if it is about
     /// something else.
+    ///
+    /// Another id of the provider's than the ones that its attempts are known under means another payment.
+    /// Only where the provider vouches for our own reference in it, says that it was executed, and no other
+    /// transaction is known under that id, a person has to look at this transaction.
     pub(super) fn attribute(
         &self,
         provider: &str,
+        named_by: NamedBy,
         named: Option<u32>,
         report: &Report,
     ) -> Option<Option<u32>> {
         let seat = self.seat.as_ref()?;
-        let reference = report.provider_reference.as_deref();
-        if reference.is_some_and(|reference| seat.is_foreign(provider, reference)) {
+        let Some(reference) = report.provider_reference.as_deref() else {
+            return seat.attributed(provider, named).ok();
+        };
+        let known = seat.known_as(provider, reference);
+        if seat.is_foreign(provider, reference) {
+            let executed = report.finding == Finding::Completed;
+            let concerns_us = named_by == NamedBy::OurReferenceAlone && executed;
+            let last = seat.last_at(provider);
+            return concerns_us
+                .then_some(named.or(last))
+                .filter(Option::is_some);
+        }
+        // The index by the provider's ids is a hint: what counts is what the transaction itself has learned.
+        let pair = (provider, reference);
+        if named_by == NamedBy::ProviderReference && !seat.provider_references().contains(&pair) {
             return None;
         }
-        let known = reference.and_then(|reference| seat.known_as(provider, reference));
         seat.attributed(provider, named.or(known)).ok()
     }
 

@@ -11,6 +11,7 @@ use actix::fut::{ActorFutureExt, WrapFuture};
 use actix::{AsyncContext, Context};
 
 use super::TransactionActor;
+use crate::actors::messages::NamedBy;
 use crate::ports::{JournalError, Kept};
 use crate::transaction::Event;
 
@@ -89,7 +90,12 @@ impl TransactionActor {
             return self.turns.push(|actor, ctx| actor.take_in(kept, ctx));
         }
         let configured = self.provider().is_some();
-        let attempt = self.attribute(&kept.provider, kept.attempt, &kept.report);
+        let attempt = self.attribute(
+            &kept.provider,
+            NamedBy::ProviderReference,
+            kept.attempt,
+            &kept.report,
+        );
         let Some(attempt) = attempt.filter(|_| configured) else {
             // It stays in the inbox, for a person.
             return;

@@ -26,6 +26,7 @@ pub(super) fn cautions(profile: &Profile, base_url: &BaseUrl) -> Vec<String> {
     about_place(base_url, &mut said);
     about_webhooks(profile, &mut said);
     about_inquiries(file, &mut said);
+    about_echoes(file, &mut said);
     about_answers(file, &mut said);
     about_amounts(profile, &mut said);
     about_rows("submit.outcome", &file.submit.outcome, &mut said);
@@ -161,6 +162,26 @@ fn about_inquiries(file: &ProfileFile, said: &mut Vec<String>) {
             "resend_safe_for: {} is longer than any provider is known to keep idempotency keys ({}); a longer one pays twice if it is wrong",
             told::duration(safe.0),
             told::duration(RESEND_SAFE_MAX)
+        ));
+    }
+}
+
+/// Answers that would be believed though they are about another payment.
+fn about_echoes(file: &ProfileFile, said: &mut Vec<String>) {
+    let inquiry = &file.inquiry;
+    let mut silent = Vec::new();
+    if inquiry.asks() && inquiry.id.is_none() && inquiry.provider_reference.is_none() {
+        silent.push("[inquiry]");
+    }
+    // While the provider's id is not known, only ours can show whom an answer is about.
+    let lost = file.lost.as_ref();
+    if lost.is_some_and(|lost| lost.asks() && lost.id.is_none()) {
+        silent.push("[lost]");
+    }
+    if !silent.is_empty() {
+        said.push(format!(
+            "{}: nothing says where the answer repeats our id or the provider's, so that an answer about another payment would be believed; add id or provider_reference where the provider states one",
+            told::all_of(silent)
         ));
     }
 }

@@ -1,9 +1,11 @@
 //! The provider port over HTTP, run by a profile.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+use super::asked::Asked;
 use super::auth::{Credentials, Ready, Secrets, TokenUsed};
 use super::client::{self, ClientSettings};
 use super::duration::TimeScale;
@@ -16,13 +18,15 @@ use super::secret::Secret;
 use super::sent::ProbedBody;
 use super::transport::{self, Call, Failure};
 use super::webhook::{self, Reader};
-use super::{cautions, interpret, token};
+use super::{asked, cautions, interpret, token};
 use crate::clock::Clock;
 use crate::ports::{
     IncomingWebhook, InquiryResult, Limits, Promise, Provider, SendPermission, SubmissionResult,
     WebhookReading, WebhookRejected,
 };
-use crate::transaction::{Attempt, GhostWindow, Intent, Key, Policy, Rendered, Report, Request};
+use crate::transaction::{
+    Attempt, Finding, GhostWindow, Intent, Key, Policy, Rendered, Report, Request,
+};
 
 /// The status by which a provider says that it doesn't take the credentials.
 const UNAUTHORIZED: u16 = 401;
@@ -66,6 +70,8 @@ struct Inner {
     /// Of their own, because their connections are made within different times.
     submissions: reqwest::Client,
     inquiries: reqwest::Client,
+    /// Answers that named another payment than the one that was asked about.
+    about_others: AtomicU64,
 }
 
 impl HttpProvider {
@@ -126,6 +132,7 @@ impl HttpProvider {
             clock,
             submissions,
             inquiries,
+            about_others: AtomicU64::new(0),
         })))
     }
 
@@ -149,20 +156,21 @@ impl HttpProvider {
 }
 
 impl HttpProvider {
-    /// What a whole answer to a submission says, or with `inquiry` one to an inquiry by a known
+    /// What a whole answer to this submission says, or with `inquiry` one to an inquiry by a known
     /// reference: what [`Provider::submit`] and [`Provider::inquire`] make of it.
     #[must_use]
-    pub fn read_answer(&self, inquiry: bool, status: u16, body: Bytes) -> Report {
+    pub fn read_answer(&self, intent: &Intent, inquiry: bool, status: u16, body: Bytes) -> Report {
         let answer = client::Answer {
             status,
             retry_after: None,
             body,
         };
         let file = &self.0.profile.file;
+        let asked = Some(Asked::by_submission(intent));
         if inquiry {
-            interpret::inquiry(&file.inquiry, &answer).report
+            interpret::inquiry(&file.inquiry, &answer, asked).report
         } else {
-            interpret::submission(&file.submit, &answer).report
+            interpret::submission(&file.submit, &answer, asked).report
         }
     }
 }
@@ -241,7 +249,9 @@ impl Inner {
         let report = match (called, probe.withheld()) {
             (Ok(answer), _) => {
                 self.look_at_token(&answer, ready.token);
-                interpret::submission(&self.profile.file.submit, &answer.at(self.scale)).report
+                let (rules, answer) = (&self.profile.file.submit, answer.at(self.scale));
+                let asked = Asked::by_submission(intent);
+                self.reported(interpret::submission(rules, &answer, Some(asked)), asked)
             }
             (Err(_), Some(why)) => {
                 let failure = Failure::Unsendable(why.to_string());
@@ -259,9 +269,10 @@ impl Inner {
     async fn inquire(
         &self,
         rendered: Result<Rendered, String>,
-        reference_known: bool,
+        attempt: &Attempt,
         traceparent: Option<String>,
     ) -> InquiryResult {
+        let reference_known = attempt.provider_reference.is_some();
         let rules = self.profile.file.inquiry_for(reference_known);
         let kind = self.profile.forms.body_kind(false, reference_known);
         let time_out = self.scale.duration(rules.time_out.0);
@@ -296,7 +307,10 @@ impl Inner {
             Err(failure) => Err(failure),
         };
         let report = match called {
-            Ok(answer) => interpret::inquiry(rules, &answer).report,
+            Ok(answer) => {
+                let asked = Asked::by_inquiry(attempt);
+                self.reported(interpret::inquiry(rules, &answer, Some(asked)), asked)
+            }
             Err(failure) => Report::bare(transport::finding(Call::Inquiry, &failure, true)),
         };
         InquiryResult { sent_at, report }
@@ -307,6 +321,21 @@ impl Inner {
             .prepare(&self.profile, request, kind, self.clock)
             .await
             .map_err(Failure::Unsendable)
+    }
+
+    /// The report of an answer. One that names another payment is logged and counted: the way to the
+    /// provider mixes its answers up.
+    fn reported(&self, read: interpret::Read, asked: Asked<'_>) -> Report {
+        if let (true, Finding::Unclear { why }) = (read.is_about_another, &read.report.finding) {
+            self.about_others.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(
+                provider = self.profile.name(),
+                reference = asked.reference,
+                why,
+                "an answer names another payment than the one that was asked about"
+            );
+        }
+        read.report
     }
 
     /// A token that was refused is not used again. What became of the call is for the table to say.
@@ -352,6 +381,7 @@ impl Provider for HttpProvider {
             .profile
             .forms
             .submission(file, &inner.base_url, subject)?;
+        asked::check_echoed(file, &rendered)?;
         let policy = &inner.policy;
         Ok(Intent {
             provider: None,
@@ -390,8 +420,12 @@ impl Provider for HttpProvider {
         let rules = inner.profile.file.inquiry_for(known);
         let subject = inner.subject(key, request, names);
         let rendered = inner.profile.forms.inquiry(rules, &inner.base_url, subject);
-        let traceparent = request.traceparent.clone();
-        Box::pin(async move { inner.inquire(rendered, known, traceparent).await })
+        let (attempt, traceparent) = (attempt.clone(), request.traceparent.clone());
+        Box::pin(async move { inner.inquire(rendered, &attempt, traceparent).await })
+    }
+
+    fn answers_about_others(&self) -> u64 {
+        self.0.about_others.load(Ordering::Relaxed)
     }
 
     fn read_webhook(

@@ -2,21 +2,26 @@
 
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::client::Answer;
 use super::money::AmountPlace;
 use super::outcome::{self, AnswerMeaning, Match, Pointer, ReportMeaning};
-use super::profile::{Inquiry, Submit};
+use super::profile::{Echo, Inquiry, Submit};
 use crate::transaction::{Finding, Report};
 
 /// A report, and the row that it rests on: of use to whoever checks a profile.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Read {
     pub(super) report: Report,
+    /// `None` if no row fits, or if the answer is about another payment.
     pub(super) row: Option<usize>,
+    /// Whether the answer names another payment than the one that was asked about. Then the report is
+    /// unclear and holds nothing of that payment.
+    pub(super) is_about_another: bool,
 }
 
-/// What the answer to a submission says.
-pub(super) fn submission(submit: &Submit, answer: &Answer) -> Read {
+/// What the answer to a submission says about the attempt that `asked` names; `None`: about any.
+pub(super) fn submission(submit: &Submit, answer: &Answer, asked: Option<Asked<'_>>) -> Read {
     let body = answer.json();
     let read = outcome::read(&submit.outcome, Some(answer.status), body.as_ref());
     let finding = match read.means {
@@ -36,14 +41,15 @@ pub(super) fn submission(submit: &Submit, answer: &Answer) -> Read {
         None => unread(answer, &read, body.is_some()),
     };
     let places = Places {
+        ours: submit.id.as_ref(),
         reference: submit.provider_reference.as_ref(),
         amount: submit.amount.as_ref(),
     };
-    places.report(finding, read, answer, body.as_ref())
+    places.report(finding, read, answer, body.as_ref(), asked)
 }
 
-/// What a status report says.
-pub(super) fn inquiry(inquiry: &Inquiry, answer: &Answer) -> Read {
+/// What a status report says about the attempt that `asked` names; `None`: about any.
+pub(super) fn inquiry(inquiry: &Inquiry, answer: &Answer, asked: Option<Asked<'_>>) -> Read {
     let body = answer.json();
     let read = outcome::read(&inquiry.outcome, Some(answer.status), body.as_ref());
     let finding = match read.means {
@@ -57,10 +63,11 @@ pub(super) fn inquiry(inquiry: &Inquiry, answer: &Answer) -> Read {
         None => unread(answer, &read, body.is_some()),
     };
     let places = Places {
+        ours: inquiry.id.as_ref(),
         reference: inquiry.provider_reference.as_ref(),
         amount: inquiry.amount.as_ref(),
     };
-    places.report(finding, read, answer, body.as_ref())
+    places.report(finding, read, answer, body.as_ref(), asked)
 }
 
 /// No row fits (law 3).
@@ -80,6 +87,7 @@ fn said<M>(answer: &Answer, read: &Match<M>) -> String {
 
 /// What is read beside the outcome.
 struct Places<'a> {
+    ours: Option<&'a Echo>,
     reference: Option<&'a Pointer>,
     amount: Option<&'a AmountPlace>,
 }
@@ -91,10 +99,29 @@ impl Places<'_> {
         read: Match<M>,
         answer: &Answer,
         body: Option<&Value>,
+        asked: Option<Asked<'_>>,
     ) -> Read {
+        let word = Some(read.word.unwrap_or_else(|| answer.status.to_string()));
+        let other = asked
+            .zip(body)
+            .and_then(|(asked, body)| asked.other_in(body, self.ours, self.reference));
+        if let Some(other) = other {
+            let why = format!(
+                "the answer (HTTP {}) {other}: it is about another payment and tells nothing about this one",
+                answer.status
+            );
+            return Read {
+                report: Report {
+                    word,
+                    ..Report::bare(Finding::Unclear { why })
+                },
+                row: None,
+                is_about_another: true,
+            };
+        }
         let report = Report {
             finding,
-            word: Some(read.word.unwrap_or_else(|| answer.status.to_string())),
+            word,
             provider_reference: self
                 .reference
                 .zip(body)
@@ -107,6 +134,7 @@ impl Places<'_> {
         Read {
             report,
             row: read.row,
+            is_about_another: false,
         }
     }
 }

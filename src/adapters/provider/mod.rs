@@ -10,9 +10,11 @@
 //! ```
 //!
 //! What holds here: a request is put on the wire once, or not at all; whether it was is known by its
-//! body having been asked for; what no row of a table fits is *unclear* (law 3); nothing from outside
-//! is believed before its token is checked, and nothing read is larger than its bound (law 8).
+//! body having been asked for; what no row of a table fits is *unclear* (law 3), and so is an answer
+//! that names another payment than the one that was asked about; nothing from outside is believed
+//! before its token is checked, and nothing read is larger than its bound (law 8).
 
+mod asked;
 mod auth;
 mod cases;
 mod cautions;

@@ -10,6 +10,7 @@ mod doors_bounds;
 mod idempotency;
 mod keys;
 mod keys_program;
+mod mixed_up;
 mod operators;
 mod panics;
 mod passivation;

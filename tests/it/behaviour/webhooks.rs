@@ -4,7 +4,7 @@
 use mock_provider::ledger::WebhookSent;
 use serde_json::{Value, json};
 
-use teller::actors::messages::WebhookTaken;
+use teller::actors::messages::{NamedBy, WebhookTaken};
 use teller::transaction::{Finding, Report};
 
 use crate::support::{Rig, eventually, new_id};
@@ -226,7 +226,13 @@ async fn a_refusal_of_the_first_attempt_under_its_own_id_does_not_end_the_second
         };
         let router = &rig.teller().house.router;
         let event = Some(event.to_owned());
-        let taken = router.webhook(Rig::key(&id), "reference", attempt, event, report);
+        let taken = router.webhook(
+            Rig::key(&id),
+            "reference",
+            (NamedBy::OurReference, attempt),
+            event,
+            report,
+        );
         assert_eq!(taken.await.expect("answered"), WebhookTaken::Yes);
     };
     let why = "a word that nobody listed".to_owned();

@@ -2,7 +2,7 @@
 //! webhook or its app, with its clock as it was.
 
 use mock_provider::model::{Draw, Ghost, Status};
-use teller::actors::messages::{Accepted, Call, Found, WebhookTaken};
+use teller::actors::messages::{Accepted, Call, Found, NamedBy, WebhookTaken};
 use teller::actors::status::ActorStatus;
 use teller::transaction::{Finding, Key, Report, State};
 
@@ -120,7 +120,13 @@ fn a_webhook_and_an_app_find_it_wherever_it_is() {
         assert_eq!(shard(&life).await, (0, 1), "it left again");
         let report = Report::bare(Finding::Completed);
         let taken = router
-            .webhook(key.clone(), "reference", None, None, report)
+            .webhook(
+                key.clone(),
+                "reference",
+                (NamedBy::OurReference, None),
+                None,
+                report,
+            )
             .await;
         assert_eq!(taken.expect("answered"), WebhookTaken::Yes);
         let found = router.read(key.clone()).await.expect("answered");
@@ -144,7 +150,13 @@ fn a_call_that_is_outrun_by_its_webhook_is_waited_for_and_then_the_actor_leaves(
         let taken = life
             .house
             .router
-            .webhook(key.clone(), "reference", None, None, report)
+            .webhook(
+                key.clone(),
+                "reference",
+                (NamedBy::OurReference, None),
+                None,
+                report,
+            )
             .await;
         assert_eq!(taken.expect("answered"), WebhookTaken::Yes);
         life.until(8_000).await;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use teller::actors::gate::pump::pump;
-use teller::actors::messages::{Call, WebhookTaken};
+use teller::actors::messages::{Call, NamedBy, WebhookTaken};
 use teller::actors::registry::Registry;
 use teller::actors::router::Router;
 use teller::actors::{Bounds, Ground, House};
@@ -372,7 +372,11 @@ fn what_is_unknown_at_the_stand_in_stays_there_when_the_own_provider_is_back() {
             });
             let router = pair.house.router.clone();
             let key = key.clone();
-            async move { router.webhook(key, provider, None, None, report).await }
+            async move {
+                router
+                    .webhook(key, provider, (NamedBy::OurReference, None), None, report)
+                    .await
+            }
         };
         let version = pair.stored(&key).version;
         assert_eq!(say(OWN).await, Ok(WebhookTaken::Unknown));

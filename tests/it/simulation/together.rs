@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use teller::actors::gate::pump::pump;
-use teller::actors::messages::{Accepted, Found, Until, WebhookTaken};
+use teller::actors::messages::{Accepted, Found, NamedBy, Until, WebhookTaken};
 use teller::actors::registry::Registry;
 use teller::actors::router::Router;
 use teller::actors::{Bounds, Ground, House};
@@ -72,7 +72,13 @@ impl Provider for Hasty {
             let event_id = Some(format!("event-{id}"));
             let webhook = async move {
                 let report = Report::bare(Finding::Completed);
-                let answer = router.webhook(key, "reference", None, event_id, report);
+                let answer = router.webhook(
+                    key,
+                    "reference",
+                    (NamedBy::OurReference, None),
+                    event_id,
+                    report,
+                );
                 // The test looks at what came, when all have come.
                 let _ = taken.send(answer.await.ok());
             };
@@ -129,7 +135,10 @@ async fn an_answer_and_a_webhook_of_the_same_moment_are_decided_one_after_the_ot
         deaf: 0.0,
     };
     let house = House::new(
-        Ground::alone(Arc::new(Disk::new(Slowness::steady(Duration::from_millis(7)), 0))),
+        Ground::alone(Arc::new(Disk::new(
+            Slowness::steady(Duration::from_millis(7)),
+            0,
+        ))),
         Providers::new(vec![Arc::new(provider)], "reference"),
         Arc::new(Post {
             household: Household::new(1, 0, 1.0, nobody),

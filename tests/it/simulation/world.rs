@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use teller::actors::gate::pump::pump;
+use teller::actors::messages::NamedBy;
 use teller::actors::registry::Registry;
 use teller::actors::router::Router;
 use teller::actors::{Bounds, Ground, House};
@@ -270,7 +271,13 @@ async fn deliver_webhooks(books: Arc<Books>, router: Router, clock: Clock) {
                 key.id = TransactionId(id);
                 // Whatever the answer is, it is never sent again.
                 let _ = router
-                    .webhook(key, "reference", None, Some(owed.event_id()), owed.report())
+                    .webhook(
+                        key,
+                        "reference",
+                        (NamedBy::OurReference, None),
+                        Some(owed.event_id()),
+                        owed.report(),
+                    )
                     .await;
             }
             Err(next_ms) => {

@@ -26,7 +26,7 @@ pub(crate) struct Setup {
     pub(crate) config: Table,
     /// The provider's profile.
     pub(crate) profile: Table,
-    /// What the provider's table says beside its profile and address.
+    /// What the provider's table says beside its profile. Its address is the mock's, unless it is here.
     pub(crate) provider: Table,
     /// Further set-ups of that profile: what their tables say beside it and the provider's address.
     pub(crate) more_providers: Vec<Table>,

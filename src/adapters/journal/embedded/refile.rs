@@ -92,6 +92,7 @@ fn read(archive: &Connection, position: i64) -> rusqlite::Result<Option<Summary>
             let now = Now {
                 wall: transaction.changed_at,
                 mono: Mono::from_millis(0),
+                lasting: None,
             };
             Ok(Some(Summary::of(&transaction, now)))
         }

@@ -5,7 +5,9 @@ use reqwest::header::HeaderValue;
 use super::compare::Differences;
 use super::format::{AnswerOf, Case, ExpectOne};
 use super::report::Seen;
-use super::world::now;
+use super::requests;
+use super::world::{World, now};
+use crate::adapters::provider::asked::Asked;
 use crate::adapters::provider::client::Answer;
 use crate::adapters::provider::profile::Profile;
 use crate::adapters::provider::{interpret, retry_after};
@@ -16,7 +18,7 @@ use crate::transaction::{Finding, Report, ReportedAmount};
 /// # Errors
 /// Why the case makes no sense with this profile.
 pub(super) fn run(
-    profile: &Profile,
+    world: &World<'_>,
     case: &Case,
     which: AnswerOf,
     expect: Option<&ExpectOne>,
@@ -33,7 +35,19 @@ pub(super) fn run(
         retry_after: asked_to_wait,
         body: case.body.clone().unwrap_or_default().into(),
     };
-    read(profile, which, &answer, expect)
+    if case.provider_reference.is_some() && which != AnswerOf::Inquiry {
+        return Err(
+            "`provider_reference` is what answers to an inquiry are compared with, and no other"
+                .to_owned(),
+        );
+    }
+    let submitted = requests::submitted(world, case)?;
+    let asked = Asked {
+        reference: &submitted.reference,
+        body: &submitted.body,
+        theirs: case.provider_reference.as_deref(),
+    };
+    read(world.profile, which, &answer, Some(asked), expect)
 }
 
 /// Reads an answer and compares it with what is expected, if anything is.
@@ -41,19 +55,21 @@ pub(super) fn read(
     profile: &Profile,
     which: AnswerOf,
     answer: &Answer,
+    asked: Option<Asked<'_>>,
     expect: Option<&ExpectOne>,
 ) -> Result<Seen, String> {
     let file = &profile.file;
     let (read, table) = match which {
         AnswerOf::Submit => (
-            interpret::submission(&file.submit, answer),
+            interpret::submission(&file.submit, answer, asked),
             "submit.outcome",
         ),
-        AnswerOf::Inquiry if file.inquiry.asks() => {
-            (interpret::inquiry(&file.inquiry, answer), "inquiry.outcome")
-        }
+        AnswerOf::Inquiry if file.inquiry.asks() => (
+            interpret::inquiry(&file.inquiry, answer, asked),
+            "inquiry.outcome",
+        ),
         AnswerOf::Lost => match file.lost.as_ref().filter(|lost| lost.asks()) {
-            Some(lost) => (interpret::inquiry(lost, answer), "lost.outcome"),
+            Some(lost) => (interpret::inquiry(lost, answer, asked), "lost.outcome"),
             None => return Err("the profile makes no request by [lost]".to_owned()),
         },
         AnswerOf::Inquiry => {

@@ -181,6 +181,7 @@ pub(super) struct ExpectEvent {
     pub(super) finding: Option<FindingWord>,
     pub(super) id: Option<TransactionId>,
     pub(super) attempt: Option<u32>,
+    pub(super) vouched: Option<bool>,
     pub(super) provider_reference: Option<String>,
     pub(super) event_id: Option<String>,
     pub(super) word: Option<String>,

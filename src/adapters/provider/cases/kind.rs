@@ -35,7 +35,18 @@ impl<'a> Kind<'a> {
                 Ok(Self::Request(which, case.expects("a request", &keys)?))
             }
             (None, Some(which), false) => {
-                case.only("an answer", &["now", "status", "headers", "body"])?;
+                case.only(
+                    "an answer",
+                    &[
+                        "now",
+                        "transaction",
+                        "attempt",
+                        "provider_reference",
+                        "status",
+                        "headers",
+                        "body",
+                    ],
+                )?;
                 if case.status.is_none() {
                     return Err("`status` is missing: every answer has one".to_owned());
                 }

@@ -69,7 +69,8 @@ pub fn run(profile: &Profile, text: &str, origin: &str) -> Result<CaseReport, Pr
     })
 }
 
-/// How one answer would be read, without a file of cases.
+/// How one answer would be read, without a file of cases. It is read as one about the attempt that it
+/// names, whichever that is.
 ///
 /// # Errors
 /// The profile has no such answer.
@@ -84,7 +85,7 @@ pub fn read_answer(
         retry_after: None,
         body: body.to_vec().into(),
     };
-    answers::read(profile, which, &answer, None)
+    answers::read(profile, which, &answer, None, None)
         .map(|seen| seen.evidence)
         .map_err(|what| ProfileProblem::whole(&profile.origin, what))
 }
@@ -92,7 +93,7 @@ pub fn read_answer(
 fn run_one(world: &World<'_>, case: &Case) -> Result<Seen, String> {
     match Kind::of(case)? {
         Kind::Request(which, expect) => requests::run(world, case, which, expect),
-        Kind::Answer(which, expect) => answers::run(world.profile, case, which, expect),
+        Kind::Answer(which, expect) => answers::run(world, case, which, expect),
         Kind::Webhook(expect) => webhooks::run(world, case, expect),
     }
 }

@@ -8,11 +8,12 @@ use super::compare::Differences;
 use super::format::{AnswerOf, Case, CaseTransaction, ExpectOne};
 use super::report::Seen;
 use super::world::{World, now};
-use crate::adapters::provider::auth::Ready;
+use crate::adapters::provider::asked;
+use crate::adapters::provider::auth::{Credentials, Ready};
 use crate::adapters::provider::forms::{AttemptNames, Subject};
 use crate::adapters::provider::webhook;
 use crate::clock::Clock;
-use crate::transaction::{Key, Request, Timestamp};
+use crate::transaction::{Key, Rendered, Request, Timestamp};
 
 /// Stands in expected text for the URL that the attempt's webhooks are sent to.
 const WEBHOOK_URL: &str = "<webhook_url>";
@@ -64,6 +65,43 @@ pub(super) fn run(
     })
 }
 
+/// What teller has of the attempt of a case by the time an answer comes.
+#[derive(Default)]
+pub(super) struct Submitted {
+    pub(super) reference: String,
+    /// Empty if nothing of it comes back in answers.
+    pub(super) body: String,
+}
+
+/// The attempt that the answer of a case is compared with.
+///
+/// # Errors
+/// Why the submission of the transaction that the case states can't be made.
+pub(super) fn submitted(world: &World<'_>, case: &Case) -> Result<Submitted, String> {
+    let ordinary = CaseTransaction::default();
+    let transaction = case.transaction.as_ref().unwrap_or(&ordinary);
+    let file = &world.profile.file;
+    let reference = webhook::reference(file.reference, transaction.id, case.attempt.unwrap_or(1));
+    if file.echoed_places().next().is_none() {
+        return Ok(Submitted {
+            reference,
+            ..Submitted::default()
+        });
+    }
+    let credentials = world.credentials(None)?;
+    let body = match written(world, case, AnswerOf::Submit, &credentials) {
+        Ok(written) => written.rendered.body,
+        // The ordinary transaction has no amount and no payload: then nothing of it is compared.
+        Err(_) if case.transaction.is_none() => String::new(),
+        Err(why) => {
+            return Err(format!(
+                "the submission that the answer is compared with can't be made: {why}"
+            ));
+        }
+    };
+    Ok(Submitted { reference, body })
+}
+
 fn check_way(world: &World<'_>, case: &Case, which: AnswerOf) -> Result<(), String> {
     let file = &world.profile.file;
     let knows = case.provider_reference.is_some();
@@ -94,7 +132,19 @@ fn check_way(world: &World<'_>, case: &Case, which: AnswerOf) -> Result<(), Stri
     Ok(())
 }
 
-fn sent(world: &World<'_>, case: &Case, which: AnswerOf) -> Result<Sent, String> {
+/// A request as it is written down, before credentials and sealed values are put in.
+struct Written {
+    rendered: Rendered,
+    webhook_url: String,
+    knows: bool,
+}
+
+fn written(
+    world: &World<'_>,
+    case: &Case,
+    which: AnswerOf,
+    credentials: &Credentials,
+) -> Result<Written, String> {
     let ordinary = CaseTransaction::default();
     let transaction = case.transaction.as_ref().unwrap_or(&ordinary);
     let key = Key {
@@ -108,12 +158,10 @@ fn sent(world: &World<'_>, case: &Case, which: AnswerOf) -> Result<Sent, String>
         payload: transaction.payload.clone(),
         traceparent: None,
     };
-    let clock = Clock::standing(now(case.now));
     let attempt = case.attempt.unwrap_or(1);
     let (profile, file) = (world.profile, &world.profile.file);
     let reference = webhook::reference(file.reference, key.id, attempt);
     let webhook_url = world.webhook_url(&key, attempt);
-    let credentials = Arc::new(world.credentials(case.token.as_deref())?);
     let submits = which == AnswerOf::Submit;
     let subject = Subject {
         key: &key,
@@ -125,18 +173,32 @@ fn sent(world: &World<'_>, case: &Case, which: AnswerOf) -> Result<Sent, String>
             webhook_url: submits.then_some(webhook_url.as_str()),
         },
         settings: credentials.settings(),
-        now: clock.now().wall,
+        now: now(case.now),
     };
     let knows = subject.attempt.provider_reference.is_some();
     let rendered = if submits {
-        profile.forms.submission(file, &world.base_url, subject)?
+        let rendered = profile.forms.submission(file, &world.base_url, subject)?;
+        asked::check_echoed(file, &rendered)?;
+        rendered
     } else {
         let rules = file.inquiry_for(knows);
         profile.forms.inquiry(rules, &world.base_url, subject)?
     };
-    let kind = profile.forms.body_kind(submits, knows);
+    Ok(Written {
+        rendered,
+        webhook_url,
+        knows,
+    })
+}
+
+fn sent(world: &World<'_>, case: &Case, which: AnswerOf) -> Result<Sent, String> {
+    let clock = Clock::standing(now(case.now));
+    let credentials = Arc::new(world.credentials(case.token.as_deref())?);
+    let written = written(world, case, which, &credentials)?;
+    let submits = which == AnswerOf::Submit;
+    let kind = world.profile.forms.body_kind(submits, written.knows);
     let ready: Ready = credentials
-        .prepare(profile, &rendered, kind, clock)
+        .prepare(world.profile, &written.rendered, kind, clock)
         .now_or_never()
         .ok_or("a token would have to be fetched; give it in `token`")??;
     let mut headers = ready.request.headers;
@@ -149,7 +211,7 @@ fn sent(world: &World<'_>, case: &Case, which: AnswerOf) -> Result<Sent, String>
         url: ready.request.url,
         headers,
         body: ready.request.body,
-        webhook_url,
+        webhook_url: written.webhook_url,
     })
 }
 

@@ -204,8 +204,11 @@ fn subject_told(subject: &Subject) -> String {
         Subject::Ours {
             id,
             attempt: Some(attempt),
+            ..
         } => format!("attempt {attempt} of {id}"),
-        Subject::Ours { id, attempt: None } => format!("{id}"),
+        Subject::Ours {
+            id, attempt: None, ..
+        } => format!("{id}"),
         Subject::Theirs { reference } => format!("whatever the provider calls {reference:?}"),
     }
 }
@@ -277,6 +280,11 @@ fn compare_event(
         came.attempt.map(|attempt| attempt.to_string()),
     );
     same(
+        "vouched",
+        expected.vouched.map(|vouched| vouched.to_string()),
+        came.vouched.map(|vouched| vouched.to_string()),
+    );
+    same(
         "provider_reference",
         expected.provider_reference.clone(),
         came.theirs.map(str::to_owned),
@@ -306,6 +314,8 @@ fn compare_event(
 struct Came<'a> {
     id: Option<TransactionId>,
     attempt: Option<u32>,
+    /// Only our own reference has one: whether the signature covers it.
+    vouched: Option<bool>,
     theirs: Option<&'a str>,
     event_id: Option<&'a str>,
     /// Only what is believed has one.
@@ -322,15 +332,20 @@ impl<'a> Came<'a> {
             } => (subject, Some(event_id.as_str()), Some(report)),
             WebhookEvent::Hint { subject } => (subject, None, None),
         };
-        let (id, attempt, named) = match subject {
-            Subject::Attempt { key, attempt } => (Some(key.id), Some(*attempt), None),
-            Subject::Ours { id, attempt } => (Some(*id), *attempt, None),
-            Subject::Theirs { reference } => (None, None, Some(reference.as_str())),
+        let (id, attempt, vouched, named) = match subject {
+            Subject::Attempt { key, attempt } => (Some(key.id), Some(*attempt), None, None),
+            Subject::Ours {
+                id,
+                attempt,
+                vouched,
+            } => (Some(*id), *attempt, Some(*vouched), None),
+            Subject::Theirs { reference } => (None, None, None, Some(reference.as_str())),
         };
         let reported = report.and_then(|report| report.provider_reference.as_deref());
         Self {
             id,
             attempt,
+            vouched,
             theirs: named.or(reported),
             event_id,
             report,

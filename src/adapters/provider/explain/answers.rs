@@ -3,7 +3,7 @@
 use super::page::Page;
 use crate::adapters::provider::money::{AmountPlace, Units};
 use crate::adapters::provider::outcome::{Pointer, Row};
-use crate::adapters::provider::profile::{Inquiry, Schedule, Submit};
+use crate::adapters::provider::profile::{Echo, Inquiry, Schedule, Submit};
 use crate::adapters::provider::told::{self, Meaning};
 
 use super::timing::waits;
@@ -17,6 +17,7 @@ pub(super) fn submission(page: &mut Page, submit: &Submit, schedule: &Schedule) 
         "What was surely not executed is attempted again {} (less or more by up to a fifth), or when the answer's Retry-After says.",
         waits(&schedule.backoff)
     ));
+    echo(page, submit.id.as_ref());
     beside(
         page,
         submit.provider_reference.as_ref(),
@@ -32,11 +33,32 @@ pub(super) fn report(page: &mut Page, inquiry: &Inquiry, table: &str) {
     page.say(
         "Anything else, or no answer, tells nothing about the transaction; teller asks again.",
     );
+    echo(page, inquiry.id.as_ref());
+    if let Some(at) = &inquiry.provider_reference {
+        page.say(format!(
+            "If the provider's own id is known and another one stands at {at}, the answer is about another payment and tells nothing."
+        ));
+    }
     beside(
         page,
         inquiry.provider_reference.as_ref(),
         inquiry.amount.as_ref(),
     );
+}
+
+/// What is compared before an answer is believed.
+fn echo(page: &mut Page, echo: Option<&Echo>) {
+    let Some(Echo { at, sent }) = echo else {
+        return;
+    };
+    let what = match sent {
+        None => "Our id is".to_owned(),
+        Some(sent) => format!("What the submission's body has at {sent} is"),
+    };
+    page.say(format!(
+        "{what} looked for at {}: an answer with another one there is about another payment and tells nothing, one with nothing there is not compared.",
+        told::all_of(at)
+    ));
 }
 
 /// The rows of a table, as sentences.

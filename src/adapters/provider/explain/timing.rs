@@ -31,7 +31,7 @@ pub(super) fn doubt(
         retry,
         review,
         review_after,
-        pending_review_after: _,
+        pending_review_after,
         backoff: _,
         submit_within,
     } = schedule;
@@ -120,6 +120,12 @@ pub(super) fn doubt(
             "a webhook that comes later still ends it".to_owned()
         }
     ));
+    if let Some(pending) = pending_review_after {
+        page.say(format!(
+            "What the provider says is pending is no doubt, and may take {} before a person is asked.",
+            told::duration(pending.0)
+        ));
+    }
     page.say("After a restart the window begins anew, and the provider is asked at once.");
 }
 

@@ -199,11 +199,15 @@ pub(super) fn check<M>(rows: &[Row<M>], has_status: bool) -> Result<(), (Option<
 
 /// A value as people are shown it: a string without quotes, anything else as JSON, cut to a bound.
 pub(super) fn shown(value: &Value) -> String {
-    let whole = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    whole.chars().take(WORD_MAX_CHARS).collect()
+    match value {
+        Value::String(text) => cut(text),
+        other => cut(&other.to_string()),
+    }
+}
+
+/// The beginning of a text, as much as people are shown of it.
+pub(super) fn cut(text: &str) -> String {
+    text.chars().take(WORD_MAX_CHARS).collect()
 }
 
 #[cfg(test)]

@@ -186,6 +186,7 @@ fn check_inquiry(table: &str, inquiry: &Inquiry, file: &ProfileFile) -> Result<(
         ("body", inquiry.body.is_some()),
         ("headers", !inquiry.headers.is_empty()),
         ("outcome", !inquiry.outcome.is_empty()),
+        ("id", inquiry.id.is_some()),
         ("provider_reference", inquiry.provider_reference.is_some()),
         ("amount", inquiry.amount.is_some()),
     ] {
@@ -214,6 +215,14 @@ fn check_schedule(file: &ProfileFile) -> Result<(), Misfit> {
             "schedule",
             "review_after",
             "review_after has to be longer than zero, or everybody would be asked at once",
+        ));
+    }
+    let pending = file.schedule.pending_review_after;
+    if pending.is_some_and(|after| after.0.is_zero()) {
+        return Err(misfit(
+            "schedule",
+            "pending_review_after",
+            "pending_review_after has to be longer than zero, or each pending payment would go to a person at once",
         ));
     }
     Ok(())

@@ -20,11 +20,12 @@ use toml::Spanned;
 use super::duration::Written;
 use super::filters::hex;
 use super::forms::{self, Forms};
+use super::outcome::Pointer;
 use super::problem::ProfileProblem;
 use super::signature::SignatureScheme;
 
 pub(super) use auth::{Auth, AuthKind, ClientAuth, TokenMethod};
-pub(super) use calls::{Inquiry, InquiryMethod, Submit};
+pub(super) use calls::{Echo, Inquiry, InquiryMethod, Submit};
 pub(super) use numbers::{Absence, Ghost, LimitsTable, Schedule};
 pub(super) use webhook::{Acknowledge, Trust, Webhook, WebhookContent};
 pub(super) use words::{BaseUrl, BaseUrls, Name};
@@ -176,6 +177,16 @@ impl ProfileFile {
             Some(lost) if !reference_known => lost,
             Some(_) | None => &self.inquiry,
         }
+    }
+
+    /// The places in the body of a submission whose ids come back in answers.
+    pub(super) fn echoed_places(&self) -> impl Iterator<Item = &Pointer> {
+        let lost = self.lost.as_ref().and_then(|lost| lost.id.as_ref());
+        let echoes = [self.submit.id.as_ref(), self.inquiry.id.as_ref(), lost];
+        echoes
+            .into_iter()
+            .flatten()
+            .filter_map(|echo| echo.sent.as_ref())
     }
 }
 

@@ -178,6 +178,18 @@ impl SignatureScheme {
         }
     }
 
+    /// Whether a good signature covers what stands at this place of an event.
+    pub(crate) fn covers(&self, place: &Pointer) -> bool {
+        match self {
+            Self::SharedToken(_) => false,
+            Self::Hmac(scheme) => scheme
+                .signed_places()
+                .is_none_or(|places| places.contains(&place)),
+            Self::StandardWebhooks(_) | Self::Stripe(_) => true,
+            Self::MessageSignatures(scheme) => scheme.covers_body(),
+        }
+    }
+
     /// Whether one of `keys` has signed this webhook. `item` is the item of a batch that is asked
     /// about, or the whole body where there is no batch; only schemes that are
     /// [per item](Self::is_per_item) look at it.

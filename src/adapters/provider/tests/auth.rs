@@ -11,7 +11,7 @@ use crate::adapters::provider::{HttpProvider, Profile, Secret};
 use crate::ports::{Provider, SendPermission};
 use crate::transaction::Finding;
 
-const COMPLETED: &str = r#"{"id":"x","status":"completed"}"#;
+const COMPLETED: &str = r#"{"status":"completed"}"#;
 const PASSWORD: &str = "correct horse battery staple";
 
 /// The reference profile with these tables added and two secrets declared.

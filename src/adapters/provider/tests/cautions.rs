@@ -25,6 +25,7 @@ const SOUND: &str = r#"
     method = "GET"
     path = "/pay/{{ attempt.reference }}"
     amount = { value = "/amount", currency = "/currency" }
+    id = "/ref"
     outcome = [
         { status = 200, at = "/s", word = "done", means = "completed" },
         { status = 404, means = "not_found" },
@@ -83,6 +84,7 @@ const NO_INQUIRY: (&str, &str) = (
     r#"method = "GET"
     path = "/pay/{{ attempt.reference }}"
     amount = { value = "/amount", currency = "/currency" }
+    id = "/ref"
     outcome = [
         { status = 200, at = "/s", word = "done", means = "completed" },
         { status = 404, means = "not_found" },
@@ -286,6 +288,24 @@ fn amounts_that_nobody_compares_are_named() {
     assert_eq!(ready(&undecided).cautions(), [""; 0]);
     let without = none.replace(", \"amount\": {{ transaction.amount.value }}", "");
     assert_eq!(ready(&without).cautions(), [""; 0]);
+}
+
+#[test]
+fn answers_that_could_be_about_anybody_are_named() {
+    let silent = sound_with(&[("    id = \"/ref\"\n", "")]);
+    cautioned(
+        &silent,
+        &["[inquiry]: nothing says where the answer repeats our id or the provider's"],
+    );
+    let theirs = "    provider_reference = \"/id\"\n";
+    let by_theirs = sound_with(&[("    id = \"/ref\"\n", theirs)]);
+    assert_eq!(ready(&by_theirs).cautions(), [""; 0]);
+    // While the provider's id is not known, there is nothing that it could be compared with.
+    let lost = format!(
+        "{by_theirs}\n[lost]\nmethod = \"GET\"\npath = \"/find\"\nprovider_reference = \"/id\"\noutcome = [{{ status = 404, means = \"not_found\" }}]\n"
+    )
+    .replacen("[submit]", "[submit]\n    provider_reference = \"/id\"", 1);
+    cautioned(&lost, &["[lost]: nothing says where"]);
 }
 
 #[test]

@@ -169,6 +169,8 @@ fn a_batch_is_taken_whole_or_not_at_all() {
                 let ours = Subject::Ours {
                     id: key(7).id,
                     attempt: None,
+                    // The signature covers uid and state, and not the order.
+                    vouched: false,
                 };
                 assert_eq!(subject, ours);
                 event_id

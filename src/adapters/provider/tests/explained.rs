@@ -48,6 +48,7 @@ const EVERYTHING: &str = r#"
     body = '{"ref": {{ attempt.reference }}, "to": {{ payload.customer.phone }}, "hook": {{ webhook_url }}, "sum": {{ transaction.amount.value }}}'
     time_out = "21s"
     connect_time_out = "3s"
+    id = ["/our/id", "/error/our/id"]
     provider_reference = "/their/id"
     amount = { value = "/sum/value", currency = "/sum/currency", units = "major" }
     outcome = [
@@ -69,6 +70,7 @@ const EVERYTHING: &str = r#"
     method = "GET"
     path = "/search?ref={{ attempt.reference }}"
     time_out = "12s"
+    id = { at = "/lost/id", sent = "/ref" }
     outcome = [{ status = 410, means = "declined" }]
     [webhook]
     trust = "signed"
@@ -95,6 +97,7 @@ const EVERYTHING: &str = r#"
     retry = ["15s", "16s"]
     review = ["17m", "18m"]
     review_after = "19m"
+    pending_review_after = "20m"
     backoff = ["22s", "24s"]
     submit_within = "47m"
     [limits]
@@ -204,6 +207,10 @@ fn every_key_that_has_an_effect_shows() {
         "asked again at 140 s and 156 s after it was sent, then every 16 s",
         "asked about after 17 min, then every 18 min",
         "After 19 min in doubt",
+        "pending is no doubt, and may take 20 min",
+        "Our id is looked for at /our/id and /error/our/id: an answer with another one there is about another payment",
+        "What the submission's body has at /ref is looked for at /lost/id",
+        "If the provider's own id is known and another one stands at /ask/id",
         "within 47 min after",
         "Submissions: 51 at once, 52.5 a second. Inquiries: 55 at once, 53.5 a second, of which 54 may be saved up.",
         "After 56 failures in a row all calls wait for 57 s",

@@ -5,6 +5,7 @@ mod cases;
 mod cautions;
 mod events;
 mod explained;
+mod others;
 mod profiles;
 mod reference;
 mod rendering;

@@ -78,6 +78,16 @@ fn every_mistake_is_reported_with_its_line_and_what_was_expected() {
             "longer than zero",
         ),
         (
+            "review_after = \"1h\"",
+            "review_after = \"0s\"",
+            "review_after has to be longer than zero",
+        ),
+        (
+            "review_after = \"1h\"",
+            "pending_review_after = \"0s\"",
+            "pending_review_after has to be longer than zero",
+        ),
+        (
             "name = \"reference\"",
             "name = \"The Bank\"",
             "a-z, 0-9, '-' and '_'",

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::server::{Act, Server, answer};
-use super::support::{REFERENCE, inquire, key, provider, request, set_up, settings, submit};
+use super::support::{
+    REFERENCE, inquire, key, provider, reference_with, request, set_up, settings, submit,
+};
 use crate::ports::{Limits, Provider};
 use crate::transaction::{Finding, OnAbsence};
 
@@ -39,14 +41,24 @@ async fn answers_to_a_submission() {
             answer(
                 200,
                 "",
-                r#"{"id":"x","status":"completed","webhookUrl":"u"}"#,
+                r#"{"id":"00000000-0000-0000-0000-000000000001","status":"completed","webhookUrl":"u"}"#,
             ),
             Finding::Completed,
             "completed",
         ),
         (
-            answer(200, "", r#"{"id":"x","status":"declined"}"#),
+            answer(200, "", r#"{"status":"declined"}"#),
             Finding::Declined,
+            "declined",
+        ),
+        // About another payment.
+        (
+            answer(
+                200,
+                "",
+                r#"{"id":"00000000-0000-0000-0000-000000000002","status":"declined"}"#,
+            ),
+            unclear(),
             "declined",
         ),
         (
@@ -124,6 +136,14 @@ async fn status_reports() {
             Finding::Declined,
         ),
         (answer(200, "", r#"{"status":"pending"}"#), Finding::Pending),
+        (
+            answer(
+                200,
+                "",
+                r#"{"id":"00000000-0000-0000-0000-000000000001","status":"completed"}"#,
+            ),
+            unclear(),
+        ),
         (answer(404, "", "Not Found"), Finding::NotFound),
         (
             answer(404, "", r#"{"status":"completed"}"#),
@@ -166,6 +186,7 @@ fn the_numbers_are_those_of_the_provider() {
     assert_eq!(seconds(&policy.backoff_ladder), [1, 2, 5, 10, 30, 60]);
     assert_eq!(policy.submit_within, Duration::from_hours(1));
     assert_eq!(policy.review_after, Duration::from_hours(1));
+    assert_eq!(policy.pending_review_after, policy.review_after);
     assert_eq!(policy.call_overdue_after, Duration::from_secs(45));
     let limits = Limits {
         submissions_at_once: 2_000,
@@ -177,6 +198,18 @@ fn the_numbers_are_those_of_the_provider() {
         breaker_pause: Duration::from_secs(10),
     };
     assert_eq!(provider.limits(), &limits);
+}
+
+#[test]
+fn what_is_pending_has_a_time_of_its_own_before_a_person_is_asked() {
+    let text = reference_with(
+        "review_after = \"1h\"",
+        "review_after = \"1h\"\npending_review_after = \"21d\"",
+    );
+    let provider = provider(&text, "http://127.0.0.1:1");
+    let policy = provider.policy();
+    assert_eq!(policy.review_after, Duration::from_hours(1));
+    assert_eq!(policy.pending_review_after, Duration::from_hours(21 * 24));
 }
 
 #[tokio::test]
@@ -200,6 +233,8 @@ async fn everything_is_scaled_alike() {
         assert_eq!(*fast, quarters);
     }
     assert_eq!(fast.review_after, quarter(slow.review_after));
+    let (fast_pending, slow_pending) = (fast.pending_review_after, slow.pending_review_after);
+    assert_eq!(fast_pending, quarter(slow_pending));
     assert_eq!(fast.submit_within, quarter(slow.submit_within));
     assert_eq!(fast.call_overdue_after, quarter(slow.call_overdue_after));
     assert!((scaled.limits().inquiries_per_second - 20.0).abs() < f64::EPSILON);

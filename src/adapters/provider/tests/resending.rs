@@ -6,7 +6,7 @@ use super::server::{Act, Server, answer};
 use super::support::{REFERENCE, provider, submit};
 use crate::transaction::Finding;
 
-const COMPLETED: &str = r#"{"id":"x","status":"completed"}"#;
+const COMPLETED: &str = r#"{"status":"completed"}"#;
 
 fn completed() -> Vec<u8> {
     answer(200, "", COMPLETED)

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::ports::{Provider, SendPermission, SubmissionResult};
 use crate::transaction::Finding;
 
-const COMPLETED: &str = r#"{"id":"x","status":"completed"}"#;
+const COMPLETED: &str = r#"{"status":"completed"}"#;
 
 fn assert_unclear(result: &SubmissionResult, because: &str) {
     let Finding::Unclear { why } = &result.report.finding else {

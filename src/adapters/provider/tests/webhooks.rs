@@ -31,6 +31,7 @@ fn hint(key: &Key, attempt: Option<u32>) -> WebhookEvent {
     let subject = Subject::Ours {
         id: key.id,
         attempt,
+        vouched: false,
     };
     WebhookEvent::Hint { subject }
 }
@@ -226,7 +227,10 @@ fn what_cannot_be_read_is_refused_with_a_sentence() {
 
 #[test]
 fn where_bodies_hold_nothing_of_ours_the_token_alone_names_the_attempt() {
-    let profile = reference_with("id = \"/id\"", "provider_reference = \"/theirs\"");
+    let profile = reference_with(
+        "trust = \"token\"\nid = \"/id\"",
+        "trust = \"token\"\nprovider_reference = \"/theirs\"",
+    );
     let provider = provider(&profile, BASE);
     let token = token_for(&key(5), 2);
     let body = r#"{"theirs": "ch_1", "status": "completed"}"#;
@@ -253,7 +257,10 @@ fn where_bodies_hold_nothing_of_ours_the_token_alone_names_the_attempt() {
 
 #[test]
 fn a_webhook_that_only_its_token_names_is_refused_without_one() {
-    let provider = provider(&reference_with("id = \"/id\"\n", ""), BASE);
+    let provider = provider(
+        &reference_with("trust = \"token\"\nid = \"/id\"\n", "trust = \"token\"\n"),
+        BASE,
+    );
     let body = r#"{"status": "completed"}"#;
     let token = token_for(&key(5), 2);
     assert!(matches!(
@@ -288,6 +295,33 @@ fn event_ids_are_the_same_for_the_same_news_only() {
         event_id(&key(6), 1, "completed"),
     ];
     assert!(!different.contains(&first));
+}
+
+#[test]
+fn derived_event_ids_differ_where_the_amount_or_the_provider_s_id_does() {
+    let profile = reference_with(
+        "trust = \"token\"\nid = \"/id\"",
+        "trust = \"token\"\nid = \"/id\"\nprovider_reference = \"/theirs\"\namount = { value = \"/amount\", currency = \"/currency\" }",
+    );
+    let provider = provider(&profile, BASE);
+    let id = key(5).id.to_string();
+    let event_id = |theirs: &str, amount: Value| {
+        let body = json!({"id": id, "status": "completed", "theirs": theirs, "amount": amount, "currency": "EUR"});
+        match read(&provider, Some(&token_for(&key(5), 1)), &body.to_string()) {
+            Ok(WebhookEvent::Evidence { event_id, .. }) => event_id,
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = event_id("ch_1", json!(1000));
+    assert_eq!(first, event_id("ch_1", json!("1000")));
+    for (theirs, amount) in [
+        ("ch_1", json!(600)),
+        ("ch_1", json!("many")),
+        ("ch_1", json!(null)),
+        ("ch_2", json!(1000)),
+    ] {
+        assert_ne!(first, event_id(theirs, amount.clone()), "{theirs} {amount}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::adapters::provider::profile::{Profile, ReferenceRule, Trust, Webhook}
 use crate::adapters::provider::secret::Secret;
 use crate::adapters::provider::token::{self, Claim};
 use crate::ports::{IncomingWebhook, Subject, WebhookEvent, WebhookRejected};
-use crate::transaction::{Finding, Report, TransactionId};
+use crate::transaction::{Finding, Report, ReportedAmount, TransactionId};
 
 /// Characters of a hyphenated UUID: other forms of one are nobody's reference.
 const UUID_CHARS: usize = 36;
@@ -67,6 +67,7 @@ impl Reading<'_> {
             (None, Some(named), _) => Subject::Ours {
                 id: named.id,
                 attempt: named.attempt,
+                vouched: self.vouches(),
             },
             (None, None, Some(reference)) => Subject::Theirs {
                 reference: reference.clone(),
@@ -93,19 +94,28 @@ impl Reading<'_> {
                 why: format!("no meaning is listed for the webhook's word {word:?}"),
             },
         };
-        let event_id = self.event_id(event, &subject, &finding, &word)?;
         let report = Report {
             finding,
             word: Some(word),
             provider_reference: theirs,
             amount: self.webhook.amount.as_ref().and_then(|at| at.find(event)),
         };
+        let event_id = self.event_id(event, &subject, &report)?;
         let evidence = WebhookEvent::Evidence {
             subject,
             event_id,
             report,
         };
         Ok((Some(evidence), read.row))
+    }
+
+    /// Whether the signature covers our reference in the event.
+    fn vouches(&self) -> bool {
+        let scheme = self.profile.scheme.as_ref();
+        self.webhook.trust == Trust::Signed
+            && scheme
+                .zip(self.webhook.id.as_ref())
+                .is_some_and(|(scheme, at)| scheme.covers(at))
     }
 
     /// What the token in the URL vouches for, if it is valid and agrees with the body: a body that
@@ -161,21 +171,32 @@ impl Reading<'_> {
     }
 
     /// The profile's event id, or where it has none: two webhooks are the same event if they say the
-    /// same of the same attempt.
+    /// same of the same attempt, the amount and the provider's id included.
     fn event_id(
         &self,
         event: &Value,
         subject: &Subject,
-        finding: &Finding,
-        word: &str,
+        report: &Report,
     ) -> Result<String, WebhookRejected> {
         let Some(template) = &self.profile.forms.event_id else {
-            let said = format!("{subject:?}");
+            let amount = match &report.amount {
+                None => String::new(),
+                Some(ReportedAmount::Read(amount)) => {
+                    format!("{} {}", amount.value, amount.currency)
+                }
+                Some(ReportedAmount::Unreadable { text }) => format!("? {text}"),
+            };
             return Ok(digest(&[
                 self.profile.name().as_bytes(),
-                said.as_bytes(),
-                finding.as_str().as_bytes(),
-                word.as_bytes(),
+                named_in_ids(subject).as_bytes(),
+                report.finding.as_str().as_bytes(),
+                report.word.as_deref().unwrap_or_default().as_bytes(),
+                report
+                    .provider_reference
+                    .as_deref()
+                    .unwrap_or_default()
+                    .as_bytes(),
+                amount.as_bytes(),
             ]));
         };
         let context = forms::event_context(event, self.incoming.headers);
@@ -211,6 +232,18 @@ pub(in super::super) fn parse_reference(rule: ReferenceRule, text: &str) -> Opti
             id: TransactionId(id),
             attempt,
         })
+}
+
+/// A subject as derived event ids have it: the same in every version of teller.
+fn named_in_ids(subject: &Subject) -> String {
+    match subject {
+        Subject::Attempt { key, attempt } => format!("attempt {attempt} of {key}"),
+        Subject::Ours { id, attempt, .. } => match attempt {
+            Some(attempt) => format!("attempt {attempt} of {id}"),
+            None => format!("{id}"),
+        },
+        Subject::Theirs { reference } => format!("theirs {reference}"),
+    }
 }
 
 /// Half a SHA-256 over the parts: it names an event as surely as a UUID does.

@@ -80,8 +80,13 @@ impl MessageSignatures {
         )
     }
 
+    /// Whether every signature that is taken covers the body.
+    pub(super) fn covers_body(&self) -> bool {
+        self.components.iter().any(|one| one == CONTENT_DIGEST)
+    }
+
     pub(super) fn caution(&self) -> Option<String> {
-        (!self.components.iter().any(|one| one == CONTENT_DIGEST)).then(|| {
+        (!self.covers_body()).then(|| {
             "`components` doesn't ask for content-digest: a good signature may leave the body unprotected"
                 .to_owned()
         })

@@ -1,8 +1,11 @@
 //! What a profile may say of signatures, what it is told when it says it wrongly, and how it is
 //! described.
 
+use serde::Deserialize;
+
 use super::super::{VerifyingKey, VerifyingKeys};
 use super::support::{Door, scheme};
+use crate::adapters::provider::outcome::Pointer;
 
 #[track_caller]
 fn refused(profile: &str, expected: &[&str]) {
@@ -51,6 +54,43 @@ fn a_word_that_is_none_is_refused_with_those_that_are() {
     ] {
         refused(profile, expected);
     }
+}
+
+#[test]
+fn a_place_of_an_event_is_covered_only_if_the_signature_covers_it() {
+    let hmac = "kind = 'hmac'\nalgorithm = 'sha256'\nencoding = 'hex'\nheader = 'x-sig'\n";
+    let rfc9421 = "kind = 'rfc9421'\nalgorithm = 'hmac-sha256'\n";
+    for (profile, ours, other) in [
+        (
+            "kind = 'shared_token'\nheader = 'x-key'".to_owned(),
+            false,
+            false,
+        ),
+        (hmac.to_owned(), true, true),
+        (format!("{hmac}signed = '{{method}} {{body}}'"), true, true),
+        (
+            format!("{hmac}signed = '{{at:/ref}}:{{at:/state}}'"),
+            true,
+            false,
+        ),
+        (format!("{hmac}signed = '{{at:/state}}'"), false, false),
+        ("kind = 'stripe'".to_owned(), true, true),
+        ("kind = 'standard_webhooks'".to_owned(), true, true),
+        (rfc9421.to_owned(), true, true),
+        (
+            format!("{rfc9421}components = ['@method', '@path']"),
+            false,
+            false,
+        ),
+    ] {
+        let scheme = scheme(&profile).expect(&profile);
+        assert_eq!(scheme.covers(&pointer("/ref")), ours, "{profile}");
+        assert_eq!(scheme.covers(&pointer("/other")), other, "{profile}");
+    }
+}
+
+fn pointer(text: &str) -> Pointer {
+    Pointer::deserialize(serde_json::Value::from(text)).expect("legal")
 }
 
 #[test]
