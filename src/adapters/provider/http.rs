@@ -93,7 +93,7 @@ impl HttpProvider {
         let base_url = base_url.map_err(|what| whole(format!("base_url: {what}")))?;
         let public_url = BaseUrl::parse(&settings.public_url)
             .map_err(|what| whole(format!("public_url: {what}")))?;
-        check_secrets(&profile, &settings.token_secrets).map_err(whole)?;
+        webhook::check_token_secrets(&profile, &settings.token_secrets).map_err(whole)?;
         let credentials = Credentials::new(
             &profile,
             &base_url,
@@ -172,24 +172,6 @@ impl HttpProvider {
         } else {
             interpret::submission(&file.submit, &answer, asked).report
         }
-    }
-}
-
-/// Tokens that anybody could make would make everybody's word evidence.
-fn check_secrets(profile: &Profile, secrets: &[Secret]) -> Result<(), String> {
-    if webhook::needs_token_secret(profile) && secrets.is_empty() {
-        return Err("webhooks are trusted by token, so a token secret is needed".to_owned());
-    }
-    match secrets
-        .iter()
-        .position(|secret| secret.expose().len() < token::SECRET_MIN_BYTES)
-    {
-        Some(at) => Err(format!(
-            "token secret number {} is shorter than {} bytes",
-            at + 1,
-            token::SECRET_MIN_BYTES
-        )),
-        None => Ok(()),
     }
 }
 

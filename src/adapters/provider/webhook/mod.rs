@@ -14,6 +14,7 @@ use super::auth::Credentials;
 use super::profile::{Profile, Trust, Webhook, WebhookContent};
 use super::secret::Secret;
 use super::signature::{SignatureScheme, Signed, VerifyingKeys};
+use super::token;
 use crate::ports::{
     Acknowledgement, IncomingWebhook, WebhookEvent, WebhookReading, WebhookRejected,
 };
@@ -249,8 +250,26 @@ fn unreadable(what: impl Display) -> WebhookRejected {
     WebhookRejected::Unreadable(what.to_string())
 }
 
+/// Tokens that anybody could make would make everybody's word evidence.
+pub(super) fn check_token_secrets(profile: &Profile, secrets: &[Secret]) -> Result<(), String> {
+    if needs_token_secret(profile) && secrets.is_empty() {
+        return Err("webhooks are trusted by token, so a token secret is needed".to_owned());
+    }
+    match secrets
+        .iter()
+        .position(|secret| secret.expose().len() < token::SECRET_MIN_BYTES)
+    {
+        Some(at) => Err(format!(
+            "token secret number {} is shorter than {} bytes",
+            at + 1,
+            token::SECRET_MIN_BYTES
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Whether a profile's webhooks can be believed at all without a secret of our own.
-pub(super) fn needs_token_secret(profile: &Profile) -> bool {
+fn needs_token_secret(profile: &Profile) -> bool {
     let webhook = profile.file.webhook.as_ref();
     webhook.is_some_and(|webhook| webhook.trust == Trust::Token)
 }
