@@ -10,8 +10,8 @@
 //! ```
 //!
 //! One actor per live transaction, always on the thread of its shard, so that nothing is locked. An
-//! actor handles one event at a time: while its record is being made durable, its mailbox, timers and
-//! calls stand still (that is what `ctx.wait` does), and nothing else waits with it.
+//! actor handles one event at a time: while its record becomes durable, everything else that arrives
+//! waits in its own queue, and no other actor waits with it.
 
 mod calls_out;
 pub mod gate;

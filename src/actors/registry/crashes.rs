@@ -156,7 +156,8 @@ mod tests {
     #[test]
     fn an_act_brings_back_at_once_and_the_next_panic_counts_as_before() {
         let (mut crashes, key) = (Crashes::default(), key(1));
-        (0..3).for_each(|_| drop(crashes.note(&key, at(0))));
+        let noted = [0; 3].map(|s| crashes.note(&key, at(s)));
+        assert_eq!(noted, [None, None, Some(at(5))]);
         crashes.let_back(&key, at(1));
         assert_eq!(crashes.aside_until(&key, at(1)), None);
         assert_eq!(crashes.note(&key, at(1)), Some(at(16)));
@@ -165,7 +166,8 @@ mod tests {
     #[test]
     fn who_is_aside_is_remembered_however_many_others_panic() {
         let mut crashes = Crashes::default();
-        (0..3).for_each(|_| drop(crashes.note(&key(0), at(0))));
+        let noted = [0; 3].map(|s| crashes.note(&key(0), at(s)));
+        assert_eq!(noted, [None, None, Some(at(5))]);
         for n in 1..=2 * REMEMBERED_MAX as u128 {
             crashes.note(&key(n), at(1));
         }

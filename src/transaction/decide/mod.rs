@@ -12,6 +12,7 @@ mod lifecycle;
 mod notification;
 mod pending;
 mod resend;
+mod schedule;
 mod step;
 mod submission;
 mod timer;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use mock_provider::model::Draw;
 use teller::actors::Landlord;
+use teller::actors::messages::Found;
+use teller::actors::router::Unanswered;
 use teller::ports::{Owner, Ownership, Promise, Tenants, Tenure};
 use teller::transaction::{Key, PARTITIONS};
 use uuid::Uuid;
@@ -15,7 +17,7 @@ use uuid::Uuid;
 use super::audit::Audit;
 use super::disk::Slowness;
 use super::world::{Life, Plan, World};
-use crate::core::fixture::s;
+use crate::core::fixture::{key, s};
 
 const TRANSACTIONS: usize = 40;
 /// More questions than any of these tests needs: somebody asks in circles.
@@ -174,4 +176,75 @@ fn a_hand_over_that_begins_late_does_not_close_what_was_gained_again() {
             life.until_content(s(3_600)).await;
         },
     );
+}
+
+/// Reads `key` so often at once; what comes of each is counted.
+fn read_at_once(
+    life: &Life,
+    key: &Key,
+    times: usize,
+) -> Arc<Mutex<Vec<Result<Found, Unanswered>>>> {
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    for _ in 0..times {
+        let (router, key, answers) = (life.house.router.clone(), key.clone(), Arc::clone(&answers));
+        actix::spawn(async move {
+            let answer = router.read(key).await;
+            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            answers.push(answer);
+        });
+    }
+    answers
+}
+
+fn taken(answers: &Mutex<Vec<Result<Found, Unanswered>>>) -> Vec<Result<Found, Unanswered>> {
+    std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[test]
+fn during_a_commit_a_bounded_number_of_calls_wait_in_order_and_the_end_of_the_tenure_answers_them()
+{
+    let hung = |plan: &mut Plan| plan.disk_takes = s(100);
+    live(hung, |life, lease| async move {
+        let landlord = Landlord::start(Arc::clone(&life.house));
+        let key = key(life.household.arrivals()[0].n);
+        life.until(5_000).await;
+        // Its acceptance is on its way to the disk: one read after the other reaches the actor.
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            answers.push(read_at_once(&life, &key, 60));
+            life.until(life.now_ms() + 1).await;
+        }
+        let early: Vec<_> = answers.iter().flat_map(|some| taken(some)).collect();
+        let turned_away = |one: &Result<Found, _>| matches!(one, Ok(Found::Unavailable(_)));
+        assert_eq!(
+            (early.len(), early.iter().all(turned_away)),
+            (180 - 128, true)
+        );
+        // Durable: they are answered, each with what was accepted.
+        life.until(101_000).await;
+        let late: Vec<_> = answers.iter().flat_map(|some| taken(some)).collect();
+        let here = |one: &Result<Found, _>| matches!(one, Ok(Found::Here(_)));
+        assert_eq!((late.len(), late.iter().all(here)), (128, true));
+        // The answer of the provider is on its way to the disk when the lease is lost.
+        life.until(140_000).await;
+        let waiting = read_at_once(&life, &key, 60);
+        life.until(141_000).await;
+        assert_eq!(taken(&waiting).len(), 0);
+        landlord.lost(&all_under(tenure(1)));
+        lease.give(Some(tenure(2)));
+        landlord.gained(&all());
+        life.until(142_000).await;
+        let interrupted = taken(&waiting);
+        assert_eq!(
+            interrupted.len(),
+            60,
+            "nobody waits for an actor that is gone"
+        );
+        assert!(
+            interrupted
+                .iter()
+                .all(|one| matches!(one, Err(Unanswered::Interrupted)))
+        );
+        life.until_content(s(24 * 3_600)).await;
+    });
 }
