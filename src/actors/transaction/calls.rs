@@ -2,6 +2,7 @@
 //! speaks of.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::fut::{ActorFutureExt, WrapFuture};
 use actix::{ActorContext, AsyncContext, Context};
@@ -313,24 +314,19 @@ impl TransactionActor {
         )))
     }
 
-    /// Calls to the world come back as events; the permit tells the gate how the call went.
+    /// Calls to the world come back as events; the permit tells the gate how the call went. While the lease
+    /// is not renewed in time nothing begins.
     pub(super) fn run<T: 'static>(
         ctx: &mut Context<Self>,
         actor: &Self,
         call: impl Future<Output = T> + 'static,
         came_back: impl FnOnce(&mut Self, T) -> Event + 'static,
     ) {
-        let (house, partition, tenure) = (
-            Arc::clone(&actor.house),
-            actor.key.partition(),
-            actor.tenure,
-        );
+        let held = actor.until_allowed();
+        let house = Arc::clone(&actor.house);
+        let partition = actor.key.partition();
         let call = async move {
-            // A lease that was not renewed in time may be another's by now. Whoever has lost it never
-            // gets past here: its actor is about to go.
-            if !house.ownership.when_allowed(partition, tenure).await {
-                std::future::pending::<()>().await;
-            }
+            held.await;
             let _out = house.calls_out().goes_out(partition);
             call.await
         };
@@ -340,10 +336,53 @@ impl TransactionActor {
         }));
     }
 
+    /// The same for calls that another one follows if they don't come back: one that is held for longer
+    /// than [`HELD_MAX`] is not begun any more, and comes back as `None`. Else they would pile up while the
+    /// lease is not renewed, and go out all at once after it.
+    pub(super) fn run_or_skip<T: 'static>(
+        ctx: &mut Context<Self>,
+        actor: &Self,
+        call: impl Future<Output = T> + 'static,
+        came_back: impl FnOnce(&mut Self, Option<T>) -> Event + 'static,
+    ) {
+        let held = actor.until_allowed();
+        let house = Arc::clone(&actor.house);
+        let partition = actor.key.partition();
+        let call = async move {
+            if tokio::time::timeout(HELD_MAX, held).await.is_err() {
+                return None;
+            }
+            let _out = house.calls_out().goes_out(partition);
+            Some(call.await)
+        };
+        ctx.spawn(call.into_actor(actor).map(move |result, actor, ctx| {
+            let event = came_back(actor, result);
+            actor.happen(event, ctx);
+        }));
+    }
+
+    /// A lease that was not renewed in time may be another's by now. An actor that has lost it never gets
+    /// past here: it is about to go.
+    fn until_allowed(&self) -> impl Future<Output = ()> + use<> {
+        let house = Arc::clone(&self.house);
+        let (partition, tenure) = (self.key.partition(), self.tenure);
+        async move {
+            if !house.ownership.when_allowed(partition, tenure).await {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     pub(super) fn log_ignored(&self, event: &'static str, ignored: &Ignored) {
         tracing::debug!(key = %self.key, event, because = %ignored, "ignored");
     }
 }
+
+/// How long an inquiry or a delivery may wait for the lease to be renewed before it is skipped: shorter than
+/// any time in which it would count as lost.
+const HELD_MAX: Duration = Duration::from_secs(1);
+/// The pause before a delivery that was skipped is due again.
+pub(super) const SKIPPED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Appends an acceptance. What was surely not written is answered at once, and its sender tries again;
 /// what may have been written is repeated until that is known.

@@ -25,7 +25,8 @@ impl TransactionActor {
         self.watchers.retain(|(_, reply)| !reply.is_closed());
         let Some(seat) = &self.seat else { return };
         let volatile = seat.volatile;
-        let out = [volatile.submission, volatile.inquiry, volatile.delivery].contains(&Errand::Out);
+        let out = volatile.own_request_is_out()
+            || [volatile.inquiry, volatile.delivery].contains(&Errand::Out);
         let next = volatile.timers.next().map(|(_, due)| due);
         let soon = next.is_some_and(|due| due <= now + self.house.bounds.passivate_beyond);
         // What is not in the archive yet could not be found again by a reader.

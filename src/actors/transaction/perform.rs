@@ -5,9 +5,11 @@ use std::sync::Arc;
 use actix::Context;
 
 use super::TransactionActor;
-use super::calls::healthy;
+use super::calls::{SKIPPED_PAUSE, healthy};
 use crate::ports::{NotPermitted, Notification, SendPermission};
-use crate::transaction::{Attempt, DeliveryResult, Effect, Errand, Event, Fate, Timer, Timestamp};
+use crate::transaction::{
+    Attempt, DeliveryResult, Effect, Errand, Event, Fate, Finding, Report, Timer, Timestamp,
+};
 
 impl TransactionActor {
     pub(super) fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
@@ -69,14 +71,25 @@ impl TransactionActor {
             return;
         };
         let call = provider.inquire(&self.key, &seat.request, asked);
-        Self::run(ctx, self, call, move |_, result| {
-            if let Some(permit) = permit {
-                permit.came_back(healthy(&result.report.finding));
+        Self::run_or_skip(ctx, self, call, move |actor, result| match result {
+            Some(result) => {
+                if let Some(permit) = permit {
+                    permit.came_back(healthy(&result.report.finding));
+                }
+                Event::InquiryAnswered {
+                    attempt,
+                    sent_at: result.sent_at,
+                    report: result.report,
+                }
             }
-            Event::InquiryAnswered {
-                attempt,
-                sent_at: result.sent_at,
-                report: result.report,
+            None => {
+                drop(permit);
+                let why = "not asked: this node's right to act was not renewed in time".to_owned();
+                Event::InquiryAnswered {
+                    attempt,
+                    sent_at: actor.house.clock.mono(),
+                    report: Report::bare(Finding::Unclear { why }),
+                }
             }
         });
     }
@@ -154,7 +167,11 @@ impl TransactionActor {
             resolution: seat.resolution.clone(),
         };
         let call = self.house.notifier.notify(notification);
-        Self::run(ctx, self, call, move |_, result: DeliveryResult| {
+        Self::run_or_skip(ctx, self, call, move |_, result: Option<DeliveryResult>| {
+            let skipped = DeliveryResult::HeldBack {
+                wait: SKIPPED_PAUSE,
+            };
+            let result = result.unwrap_or(skipped);
             Event::NotificationAnswered { version, result }
         });
     }

@@ -101,9 +101,11 @@ pub(super) fn answered(
             ask_again(&mut step, fact)
         }
         State::Accepted | State::Submitting { .. } | State::BackingOff { .. } => {
-            return Err(Ignored::Stale);
+            return step.ignored(Ignored::Stale);
         }
-        State::Completed | State::Declined | State::Failed => return Err(Ignored::Late),
+        State::Completed | State::Declined | State::Failed => {
+            return step.ignored(Ignored::Late);
+        }
     }
     step.done()
 }

@@ -2,7 +2,7 @@
 
 use teller::transaction::{Fate, State, invariants};
 
-use super::moves::may_move;
+use super::provider::may_move;
 use super::setup::Setup;
 use super::world::{Sending, Shown, World, now};
 

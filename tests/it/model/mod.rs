@@ -18,6 +18,7 @@
 mod history;
 mod laws;
 mod moves;
+mod provider;
 mod search;
 mod setup;
 mod world;

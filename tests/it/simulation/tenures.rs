@@ -203,7 +203,7 @@ fn taken(answers: &Mutex<Vec<Result<Found, Unanswered>>>) -> Vec<Result<Found, U
 #[test]
 fn during_a_commit_a_bounded_number_of_calls_wait_in_order_and_the_end_of_the_tenure_answers_them()
 {
-    let hung = |plan: &mut Plan| plan.disk_takes = s(100);
+    let hung = |plan: &mut Plan| plan.disk = Slowness::steady(s(100));
     live(hung, |life, lease| async move {
         let landlord = Landlord::start(Arc::clone(&life.house));
         let key = key(life.household.arrivals()[0].n);
