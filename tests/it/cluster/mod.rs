@@ -18,5 +18,7 @@ mod intake;
 mod ownership;
 mod retention;
 mod shards;
+mod slow_store;
 mod stage;
 mod storm;
+mod windows;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mock_provider::faults::Faults;
+use mock_provider::ledger::Execution;
 use mock_provider::{app, server};
 use teller::cli::demo::audit::{Promise, Verdict, Words, audit};
 use teller::cli::demo::customer::{Progress, send_all};
@@ -17,7 +18,7 @@ use tokio::process::{Child, Command};
 use toml::Table;
 
 use super::balancer::Balancer;
-use crate::support::{DEADLINE, put, reserve_port, within};
+use crate::support::{Client, DEADLINE, put, reserve_port, within};
 
 const TELLER: &str = env!("CARGO_BIN_EXE_teller");
 /// How long a customer waits for one answer, as a phone would.
@@ -31,6 +32,8 @@ pub(super) struct Plan {
     pub(super) time_scale: f64,
     pub(super) seed: u64,
     pub(super) faults: Faults,
+    /// The provider's profile.
+    pub(super) profile: Table,
     /// More of `[redis]`.
     pub(super) redis: Table,
     /// More of `[cluster]`.
@@ -39,12 +42,17 @@ pub(super) struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
+        let profile = include_str!("../../../providers/reference.toml");
+        let mut profile: Table = profile.parse().expect("the reference profile is TOML");
+        // The way of a request does not get shorter because a rehearsal runs faster.
+        put(&mut profile, "ghost.margin", "20s");
         Self {
             nodes: 3,
             // A ghost window of 12 s.
             time_scale: 10.0,
             seed: 1,
             faults: Faults::default(),
+            profile,
             redis: Table::new(),
             cluster: Table::new(),
         }
@@ -90,11 +98,7 @@ impl Stage {
         let write = |name: &str, text: &str| {
             std::fs::write(dir.path().join(name), text).expect("writable");
         };
-        let profile = include_str!("../../../providers/reference.toml");
-        let mut profile: Table = profile.parse().expect("the reference profile is TOML");
-        // The way of a request does not get shorter because a rehearsal runs faster.
-        put(&mut profile, "ghost.margin", "20s");
-        write("profile.toml", &profile.to_string());
+        write("profile.toml", &plan.profile.to_string());
         write("token.key", &"t".repeat(64));
         write("nodes.key", &"n".repeat(64));
         let mut nodes = Vec::new();
@@ -210,6 +214,16 @@ impl Stage {
 
     pub(super) fn node_url(&self, index: usize) -> &str {
         &self.nodes[index].url
+    }
+
+    /// A client of one node.
+    pub(super) fn client(&self, index: usize) -> Client {
+        Client::new(self.node_url(index))
+    }
+
+    /// The provider's entries of one id, in order of arrival.
+    pub(super) fn posts(&self, id: &str) -> Vec<Execution> {
+        self.provider.ledger().of(id).cloned().collect()
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {

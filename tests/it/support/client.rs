@@ -1,12 +1,14 @@
 //! A client of teller's doors. It keeps no connection: requests at once are connections at once.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
+use teller::transaction::Timestamp;
 
-use super::{DEADLINE, eventually};
+use super::{DEADLINE, epoch_ms, eventually};
 
 /// Whether a transaction, or a line of a list, has an outcome.
 pub(crate) fn is_final(view: &Value) -> bool {
@@ -127,6 +129,17 @@ impl Client {
         assert!(matches!(answer.status, 200 | 202), "{answer:?}");
     }
 
+    /// Sends a request for a transaction, as an app does: the same again until it is promised.
+    pub(crate) async fn promised(&self, request: &Value) {
+        eventually("a promise", || async {
+            let answer = self.post("/v1/transactions", request).await;
+            let promised = matches!(answer.status, 200 | 202);
+            assert!(promised || answer.status == 503, "{answer:?}");
+            promised.then_some(())
+        })
+        .await;
+    }
+
     pub(crate) async fn read(&self, id: &str) -> Value {
         let answer = self.get(&format!("/v1/transactions/{id}")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -181,6 +194,15 @@ impl Client {
 pub(crate) fn payment(id: &str, script: Value) -> Value {
     let payload = Value::Object([("script".to_owned(), script)].into_iter().collect());
     json!({ "id": id, "payload": payload })
+}
+
+/// The same, which must not leave later than this long from now.
+pub(crate) fn payment_within(id: &str, script: Value, within: Duration) -> Value {
+    let now = i64::try_from(epoch_ms()).expect("a present time");
+    let submit_by = Timestamp::from_millis(now) + within;
+    let mut payment = payment(id, script);
+    payment["submit_by"] = json!(submit_by.to_string());
+    payment
 }
 
 fn with(request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> reqwest::RequestBuilder {

@@ -12,14 +12,16 @@
 //! measurement.
 
 mod client;
+mod held_disk;
 mod process;
 mod raw;
 pub(crate) mod redis;
 mod rig;
+mod slow_tokens;
 mod teller;
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::teller::api::keys::Role;
 use ::teller::config::NewKey;
@@ -27,10 +29,12 @@ use ::teller::transaction::AppId;
 use toml::{Table, Value};
 use uuid::Uuid;
 
-pub(crate) use client::{Answer, Client, is_final, payment};
+pub(crate) use client::{Answer, Client, is_final, payment, payment_within};
+pub(crate) use held_disk::HeldDisk;
 pub(crate) use process::{Process, run, run_with};
 pub(crate) use raw::Raw;
 pub(crate) use rig::{Rig, Setup, reserve_port};
+pub(crate) use slow_tokens::SlowTokens;
 pub(crate) use teller::Teller;
 
 /// After so long a condition counts as never met.
@@ -64,6 +68,13 @@ where
 /// An id that no other test uses.
 pub(crate) fn new_id() -> String {
     Uuid::new_v4().to_string()
+}
+
+/// The present as the provider's ledger writes it, in ms since 1970.
+pub(crate) fn epoch_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.expect("after 1970").as_millis();
+    u64::try_from(since).expect("before the year 500 million")
 }
 
 /// A new key of an app.
