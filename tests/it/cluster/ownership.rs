@@ -31,7 +31,7 @@ async fn nodes(stage: &Stage, node: usize) -> Option<Value> {
 }
 
 /// How many partitions each living node owns, by name, as one node sees it.
-async fn owned(stage: &Stage, node: usize) -> Option<Vec<(String, u64)>> {
+pub(super) async fn owned(stage: &Stage, node: usize) -> Option<Vec<(String, u64)>> {
     let seen = nodes(stage, node).await?;
     let rows = seen["data"].as_array()?.iter();
     let living = rows.filter(|row| row["alive"] == json!(true));

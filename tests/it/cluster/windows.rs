@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::ownership::owned;
 use super::stage::{Plan, Stage};
 use crate::support::redis::Server;
 use crate::support::{epoch_ms, eventually, new_id, put};
@@ -22,11 +23,24 @@ async fn stage(store: &Server, time_scale: f64) -> Stage {
     put(&mut plan.profile, "submit.time_out", "120s");
     put(&mut plan.cluster, "lease", "3s");
     put(&mut plan.cluster, "max_pause", "3s");
-    Stage::set(&store.url(), plan).await
+    let stage = Stage::set(&store.url(), plan).await;
+    wait_until_dealt(&stage).await;
+    stage
 }
 
 fn ms(of: Duration) -> u64 {
     u64::try_from(of.as_millis()).expect("short")
+}
+
+/// Waits until each of the two nodes has its part, so that nothing is on its way between them any more.
+async fn wait_until_dealt(stage: &Stage) {
+    eventually("both nodes have their part", || async {
+        let owned = owned(stage, 0).await?;
+        let all: u64 = owned.iter().map(|(_, partitions)| partitions).sum();
+        let dealt = owned.iter().all(|(_, partitions)| *partitions > 80);
+        (all == 256 && owned.len() == 2 && dealt).then_some(())
+    })
+    .await;
 }
 
 /// The node that owns a transaction, and the other one.
@@ -64,12 +78,12 @@ async fn another_owner_keeps_the_ghost_window_of_an_answer_that_is_durable() {
     let lost = json!({"answer": "timeout", "answer_after_ms": 1_000, "executed": false});
     stage.client(0).paid(&id, json!([lost, {}])).await;
     stage.client(0).wait_until_state(&id, "unknown").await;
-    let (owner, other) = owner(&stage, &id).await;
     // The third of six gaps has passed, and with it half of the window.
     eventually("three inquiries", || async {
         (stage.provider.stats().inquiries.not_found >= 3).then_some(())
     })
     .await;
+    let (owner, other) = owner(&stage, &id).await;
     stage.kill_node(owner).await;
     let killed_ms = epoch_ms();
     let [first, second] = arrivals(&stage, other, &id).await;
