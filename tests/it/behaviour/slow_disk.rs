@@ -94,13 +94,13 @@ async fn nothing_leaves_after_submit_by_however_long_the_disk_hangs() {
     for (id, posts) in ids.iter().zip([0, 1]) {
         let view = teller.client.wait_until_final(id).await;
         assert_eq!(view["status"], "failed", "{view}");
+        assert_eq!(rig.posts(id).len(), posts, "{view}");
+        assert_eq!(rig.executions(id), 0);
         let why = view["outcome"]["why"].as_str().unwrap_or_default();
         assert!(why.starts_with("submit_by was reached"), "{view}");
         let history = teller.client.history(id).await;
         let kept_back = "submit_by had passed before its first byte could leave";
         let told = format!("{history:?}").contains(kept_back);
         assert!(told, "{history:#?}");
-        assert_eq!(rig.posts(id).len(), posts, "{view}");
-        assert_eq!(rig.executions(id), 0);
     }
 }
