@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::attempts::Attempt;
-use super::evidence::{Conflict, Outcome, Report, ReportedAmount, Resolution};
+use super::evidence::{Conflict, Outcome, Report, Resolution};
 use super::identity::{Key, PayloadHash};
 use super::request::Request;
+use super::statement::Statement;
 use super::time::{Mono, Timestamp};
 use super::timers::Timers;
 
@@ -274,11 +275,8 @@ pub enum KnownEvent {
         provider: String,
         /// The provider's id of the event.
         id: String,
-        /// The word of the finding ([`super::evidence::Finding::as_str`]).
-        finding: String,
-        /// The amount that it spoke of.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        amount: Option<ReportedAmount>,
+        /// What it stated.
+        statement: Statement,
     },
 }
 
@@ -290,8 +288,7 @@ impl KnownEvent {
             Some(provider) => Self::Stated {
                 provider: provider.to_owned(),
                 id: id.to_owned(),
-                finding: report.finding.as_str().to_owned(),
-                amount: report.amount.clone(),
+                statement: Statement::of(report),
             },
         }
     }
@@ -302,14 +299,8 @@ impl KnownEvent {
             Self::Stated {
                 provider,
                 id,
-                finding,
-                amount,
-            } => {
-                provider == by
-                    && id == event_id
-                    && finding == report.finding.as_str()
-                    && *amount == report.amount
-            }
+                statement,
+            } => provider == by && id == event_id && *statement == Statement::of(report),
         }
     }
 }

@@ -32,6 +32,7 @@ impl TransactionActor {
             };
             return self.turns.push(later);
         }
+        self.log_other_payment(&event);
         let (name, now) = (event.name(), self.house.clock.now());
         match self.decision(event, now) {
             Some(Ok(decision)) => {

@@ -152,15 +152,9 @@ fn ask_again(step: &mut Step<'_>, fact: Fact) {
 
 /// Whether a report about this attempt's reference can only mean this attempt.
 pub(super) fn tells_attempts_apart(step: &Step<'_>, attempt: u32) -> bool {
-    let index = usize::try_from(attempt)
-        .unwrap_or(usize::MAX)
-        .wrapping_sub(1);
-    step.next.attempts.get(index).is_some_and(|asked| {
-        let same = step
-            .next
-            .attempts
-            .iter()
-            .filter(|other| other.intent.reference == asked.intent.reference);
+    step.next.numbered(attempt).is_some_and(|asked| {
+        let attempts = step.next.attempts.iter();
+        let same = attempts.filter(|other| other.intent.reference == asked.intent.reference);
         same.count() == 1
     })
 }
