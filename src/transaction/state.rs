@@ -263,9 +263,9 @@ impl Transaction {
     }
 }
 
-/// What one webhook said under its event id.
+/// What one webhook said under its event id. Written as one text, which an earlier release reads as an id.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(from = "String", into = "String")]
 pub enum KnownEvent {
     /// From before providers and statements were kept beside the id: it stands for all of them.
     IdOnly(String),
@@ -278,6 +278,36 @@ pub enum KnownEvent {
         /// What it stated.
         statement: Statement,
     },
+}
+
+/// Between the parts of a [`KnownEvent`]'s text: no provider's name and no event id holds a control character.
+const PARTS_APART: char = '\u{1f}';
+
+impl From<KnownEvent> for String {
+    fn from(event: KnownEvent) -> Self {
+        match event {
+            KnownEvent::IdOnly(id) => id,
+            KnownEvent::Stated {
+                provider,
+                id,
+                statement,
+            } => [&provider, &id, statement.as_str()].join(&PARTS_APART.to_string()),
+        }
+    }
+}
+
+impl From<String> for KnownEvent {
+    fn from(text: String) -> Self {
+        let mut parts = text.splitn(3, PARTS_APART);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(provider), Some(id), Some(statement)) => Self::Stated {
+                provider: provider.to_owned(),
+                id: id.to_owned(),
+                statement: Statement::from_text(statement),
+            },
+            (_, _, _) => Self::IdOnly(text),
+        }
+    }
 }
 
 impl KnownEvent {
