@@ -222,7 +222,7 @@ impl TransactionActor {
             return;
         };
         if let Some(waited) = inquiry_waited {
-            if seat.provider() != from {
+            if seat.provider_of(seat.asked_about()) != from {
                 // Asked for before the transaction went elsewhere.
                 return;
             }
@@ -270,7 +270,7 @@ impl TransactionActor {
             return;
         }
         self.watchers.push((until, reply));
-        if let Some((gate, seat)) = self.gate().zip(self.seat.as_ref()) {
+        if let Some((gate, seat)) = self.gate_to_ask().zip(self.seat.as_ref()) {
             gate.client_waits(
                 &self.key,
                 seat.volatile
