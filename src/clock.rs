@@ -1,7 +1,7 @@
 //! The one place where time is read. Everything else is handed a [`Now`].
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::other_clocks::OtherClocks;
 use crate::transaction::{LastingInstant, Mono, Now, Timestamp};
+
+mod other_clocks;
 
 /// Reads both clocks. Cheap to copy: every shard and adapter has its own.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +26,10 @@ pub struct Clock {
 #[derive(Clone, Copy, Debug)]
 enum Lasting {
     None,
-    /// The time since the machine's boot (`CLOCK_BOOTTIME`).
-    Boot(Uuid),
+    /// The time since the machine's boot (`CLOCK_BOOTTIME`), and what is known of other machines' clocks.
+    Boot(Uuid, &'static Mutex<OtherClocks>),
     /// A wall clock that follows tokio's, within a boot of this name.
     Virtual(Uuid),
-    /// The clock of the store that several nodes share, once it was read.
-    Store(&'static RwLock<Option<StoreReading>>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +50,7 @@ impl Clock {
         Self {
             origin: Instant::now(),
             wall: Wall::System,
-            lasting: boot().map_or(Lasting::None, Lasting::Boot),
+            lasting: lasting(),
         }
     }
 
@@ -58,17 +59,12 @@ impl Clock {
     #[must_use]
     pub fn correctable() -> (Self, Correction) {
         let correction: &'static AtomicI64 = Box::leak(Box::default());
-        let reading: &'static RwLock<Option<StoreReading>> = Box::leak(Box::default());
         let clock = Self {
             origin: Instant::now(),
             wall: Wall::Corrected(correction),
-            lasting: Lasting::Store(reading),
+            lasting: lasting(),
         };
-        let correction = Correction {
-            offset_ms: correction,
-            reading,
-        };
-        (clock, correction)
+        (clock, Correction(correction))
     }
 
     /// A wall clock that follows tokio's clock, for simulations that pause and jump it.
@@ -110,27 +106,45 @@ impl Clock {
             Wall::Virtual(start) => start + Duration::from_millis(mono.as_millis()),
             Wall::Standing(at) => at,
         };
-        let exactly = |timeline, at_ms| LastingInstant {
-            timeline,
-            at_ms,
-            uncertainty_ms: 0,
-        };
         let lasting = match self.lasting {
             Lasting::None => None,
-            Lasting::Boot(timeline) => Some(exactly(timeline, boottime_ms())),
-            Lasting::Virtual(timeline) => {
-                let at_ms = u64::try_from(wall.as_millis()).unwrap_or_default();
-                Some(exactly(timeline, at_ms))
-            }
-            Lasting::Store(reading) => {
-                let reading = reading.read().unwrap_or_else(PoisonError::into_inner);
-                reading.map(|reading| reading.at(boottime_ms()))
-            }
+            Lasting::Boot(timeline, _) => Some((timeline, boottime_ms())),
+            Lasting::Virtual(timeline) => Some((
+                timeline,
+                u64::try_from(wall.as_millis()).unwrap_or_default(),
+            )),
         };
         Now {
             wall,
             mono,
-            lasting,
+            lasting: lasting.map(|(timeline, at_ms)| LastingInstant { timeline, at_ms }),
+        }
+    }
+
+    /// The present, with the lasting timeline of `earlier` in the place of this machine's own, where this
+    /// node can tell how much time has passed since: never more than has.
+    #[must_use]
+    pub fn now_seen_from(&self, earlier: LastingInstant) -> Now {
+        let now = self.now();
+        let Lasting::Boot(_, others) = self.lasting else {
+            return now;
+        };
+        let own = now.lasting.filter(|own| own.timeline != earlier.timeline);
+        let others = others.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = own.and_then(|own| others.now_on(earlier, own.at_ms));
+        Now {
+            lasting: seen.or(now.lasting),
+            ..now
+        }
+    }
+
+    /// Another machine's boot clock showed `theirs` before this machine's showed `boottime_ms`.
+    pub fn witness(&self, theirs: LastingInstant, boottime_ms: u64) {
+        if let Lasting::Boot(own, others) = self.lasting
+            && own != theirs.timeline
+        {
+            let mut others = others.lock().unwrap_or_else(PoisonError::into_inner);
+            others.witness(theirs, boottime_ms);
         }
     }
 
@@ -151,97 +165,21 @@ impl Clock {
     }
 }
 
-/// Puts a clock right by what the shared store says.
+/// Puts a wall clock right.
 #[derive(Clone, Copy, Debug)]
-pub struct Correction {
-    offset_ms: &'static AtomicI64,
-    reading: &'static RwLock<Option<StoreReading>>,
-}
+pub struct Correction(&'static AtomicI64);
 
 impl Correction {
-    /// From now on the wall clock shows the system's time and so many milliseconds more, or less.
+    /// From now on the clock shows the system's time and so many milliseconds more, or less.
     pub fn set_ms(self, by: i64) {
-        self.offset_ms.store(by, Ordering::Relaxed);
-    }
-
-    /// The store's clock was read: from now on it is the timeline that outlives the process.
-    pub fn read_store(self, reading: StoreReading) {
-        let mut present = self.reading.write().unwrap_or_else(PoisonError::into_inner);
-        *present = Some(reading);
+        self.0.store(by, Ordering::Relaxed);
     }
 }
 
-/// One reading of the clock of the store that several nodes share.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct StoreReading {
-    timeline: Uuid,
-    store_ms: u64,
-    /// The middle of the time in which the store read its clock, on this machine's boot clock.
-    boottime_ms: u64,
-    uncertainty_ms: u64,
-}
-
-impl StoreReading {
-    /// What every reading may be wrong by besides its round trip: the store's clock is a wall clock, which
-    /// its time service slews.
-    const UNCERTAINTY_MS: u64 = 250;
-    /// Two clocks drift apart by less than this share of the time between a reading and its use, in parts
-    /// per million. Quartz has 100; a time service may slew by 500.
-    const DRIFT_PPM: u64 = 1_000;
-
-    /// The store, which calls itself `primary` (another text: another server, or another run of it), showed
-    /// `store_now` at some moment between `asked_ms` and `answered_ms` of this machine's boot clock.
-    #[must_use]
-    pub fn new(primary: &str, store_now: Timestamp, asked_ms: u64, answered_ms: u64) -> Self {
-        let half = answered_ms.saturating_sub(asked_ms).div_ceil(2);
-        Self {
-            timeline: name(b"teller:store", &[primary.as_bytes()]),
-            store_ms: u64::try_from(store_now.as_millis()).unwrap_or_default(),
-            boottime_ms: asked_ms + half,
-            uncertainty_ms: half + Self::UNCERTAINTY_MS,
-        }
-    }
-
-    /// The same moment by the store's clock when this machine's boot clock shows `boottime_ms`.
-    #[must_use]
-    pub fn at(self, boottime_ms: u64) -> LastingInstant {
-        let passed = boottime_ms.saturating_sub(self.boottime_ms);
-        LastingInstant {
-            timeline: self.timeline,
-            at_ms: self.store_ms + passed,
-            uncertainty_ms: self.uncertainty_ms + passed.div_ceil(1_000_000 / Self::DRIFT_PPM),
-        }
-    }
-
-    /// Whether the store's clock has been set between the two readings: then it is no timeline.
-    #[must_use]
-    pub fn was_set_since(self, earlier: Self) -> bool {
-        let expected = earlier.at(self.boottime_ms);
-        let doubt = expected.uncertainty_ms + self.uncertainty_ms;
-        earlier.timeline == self.timeline && expected.at_ms.abs_diff(self.store_ms) > doubt
-    }
-
-    /// The timeline that begins with this reading, because the store's clock was set before it. No earlier
-    /// moment lies on it.
-    #[must_use]
-    pub fn new_timeline(self) -> Uuid {
-        let before = self.timeline.into_bytes();
-        name(
-            b"teller:store-clock-set",
-            &[&before, &self.store_ms.to_be_bytes()],
-        )
-    }
-
-    /// The same reading on that timeline.
-    #[must_use]
-    pub fn on(self, timeline: Uuid) -> Self {
-        Self { timeline, ..self }
-    }
-
-    /// Whether both are of one run of the store.
-    #[must_use]
-    pub fn is_of_one_run_with(self, other: Self) -> bool {
-        self.timeline == other.timeline
+fn lasting() -> Lasting {
+    match boot() {
+        Some(timeline) => Lasting::Boot(timeline, Box::leak(Box::default())),
+        None => Lasting::None,
     }
 }
 
@@ -287,31 +225,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nodes_compare_moments_by_the_stores_clock_less_what_they_do_not_know() {
-        let at = Timestamp::from_millis;
-        // Two machines, whose boot clocks have nothing in common, read one store.
-        let one = StoreReading::new("run 1", at(1_000_000), 5_000, 5_020);
-        let other = StoreReading::new("run 1", at(1_060_000), 777_000, 777_100);
-        let earlier = one.at(5_010);
-        let later = other.at(777_050);
-        let passed = later.surely_since(earlier).expect("one timeline");
-        assert_eq!(passed, Duration::from_millis(60_000 - 10 - 50 - 2 * 250));
-        // What is read long after the reading is less certain.
-        assert_eq!(one.at(5_010 + 1_000_000).uncertainty_ms, 260 + 1_000);
-        let promoted = StoreReading::new("run 2", at(1_060_000), 777_000, 777_100);
-        assert_eq!(promoted.at(777_050).surely_since(earlier), None);
-    }
-
-    #[test]
-    fn a_store_whose_clock_is_set_begins_another_timeline() {
-        let at = Timestamp::from_millis;
-        let before = StoreReading::new("run 1", at(1_000_000), 5_000, 5_020);
-        let steady = StoreReading::new("run 1", at(1_010_100), 15_000, 15_020);
-        let set = StoreReading::new("run 1", at(1_070_000), 15_000, 15_020);
-        assert!(!steady.was_set_since(before));
-        assert!(set.was_set_since(before));
-        let after = set.on(set.new_timeline()).at(15_010);
-        assert_eq!(after.surely_since(before.at(5_010)), None);
+    fn the_time_since_a_moment_on_another_machine_is_what_was_witnessed_and_no_more() {
+        let clock = Clock::system();
+        let theirs = |at_ms| LastingInstant {
+            timeline: Uuid::from_u128(7),
+            at_ms,
+        };
+        let passed = |earlier| {
+            clock
+                .now_seen_from(earlier)
+                .lasting
+                .and_then(|now| now.since(earlier))
+        };
+        assert_eq!(passed(theirs(500)), None);
+        let own_ms = clock.now().lasting.expect("Linux tells its boot").at_ms;
+        clock.witness(theirs(1_000), own_ms.saturating_sub(60_000));
+        let since = passed(theirs(500)).expect("witnessed");
+        assert!(since >= Duration::from_millis(60_500), "{since:?}");
+        assert!(since < Duration::from_millis(90_000), "{since:?}");
+        // Nothing of theirs was seen after this moment.
+        assert_eq!(passed(theirs(1_001)), None);
     }
 
     #[test]
@@ -320,9 +253,9 @@ mod tests {
         let earlier = one.now().lasting.expect("Linux tells its boot");
         std::thread::sleep(Duration::from_millis(20));
         let later = other.now().lasting.expect("Linux tells its boot");
-        let passed = later.surely_since(earlier).expect("one timeline");
+        let passed = later.since(earlier).expect("one timeline");
         assert!(passed >= Duration::from_millis(19), "{passed:?}");
-        assert_eq!(earlier.surely_since(later), None);
+        assert_eq!(earlier.since(later), None);
     }
 
     #[test]

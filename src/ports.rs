@@ -25,7 +25,6 @@ pub use self::notifier::{
 pub use self::ownership::{Alone, Owner, Ownership, Tenants, Tenure};
 pub use self::send_permission::{NotPermitted, SendPermission};
 pub use self::shared::{Letter, Posted, Shared};
-pub use self::statement::{MAX_STATEMENT_BYTES, Statement};
 
 mod cluster_view;
 mod council;
@@ -34,7 +33,6 @@ mod notifier;
 mod ownership;
 mod send_permission;
 mod shared;
-mod statement;
 
 /// A future that can cross threads.
 pub type Promise<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -91,6 +91,7 @@ pub struct House {
 pub(super) struct Alarms {
     pub(super) invariant_violations: AtomicU64,
     pub(super) appends_refused: AtomicU64,
+    pub(super) answers_about_others: AtomicU64,
 }
 
 impl House {
@@ -228,6 +229,12 @@ impl House {
     pub(super) fn append_was_refused(&self, key: &Key) {
         if let Some(alarms) = self.alarms(self.router.shard_of(key)) {
             alarms.appends_refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn answer_was_about_another(&self, key: &Key) {
+        if let Some(alarms) = self.alarms(self.router.shard_of(key)) {
+            alarms.answers_about_others.fetch_add(1, Ordering::Relaxed);
         }
     }
 

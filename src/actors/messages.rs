@@ -56,16 +56,8 @@ pub enum Call {
     },
     /// A trusted webhook.
     Webhook {
-        /// The provider that sent it.
-        provider: String,
-        /// How it names the transaction.
-        named_by: NamedBy,
-        /// The attempt that it names.
-        attempt: Option<u32>,
-        /// What makes it the same event.
-        event_id: Option<String>,
-        /// What it says.
-        report: Box<Report>,
+        /// What it says, of whom.
+        webhook: Box<TrustedWebhook>,
         /// Answered once it is durable, or known to change nothing.
         reply: Reply<WebhookTaken>,
     },
@@ -94,6 +86,21 @@ pub enum Call {
     },
     /// Panics, to prove that a panic is survived. No door leads here; tests send it.
     Crash,
+}
+
+/// A webhook that the profile trusts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrustedWebhook {
+    /// The provider that sent it.
+    pub provider: String,
+    /// How it names the transaction.
+    pub named_by: NamedBy,
+    /// The attempt that it names.
+    pub attempt: Option<u32>,
+    /// What makes it the same event.
+    pub event_id: Option<String>,
+    /// What it says.
+    pub report: Report,
 }
 
 /// How a webhook names the transaction that it is handed to.

@@ -10,7 +10,9 @@ use actix::Addr;
 use actix::dev::SendError;
 use tokio::sync::oneshot;
 
-use super::messages::{Accepted, Acted, Call, Deliver, Found, NamedBy, Reply, Until, WebhookTaken};
+use super::messages::{
+    Accepted, Acted, Call, Deliver, Found, NamedBy, Reply, TrustedWebhook, Until, WebhookTaken,
+};
 use super::registry::{List, PutAside, Recall, Registry};
 use super::status::{ActorStatus, ShardStatus};
 use crate::transaction::{Acceptance, Act, Key, Report};
@@ -169,16 +171,15 @@ impl Router {
         event_id: Option<String>,
         report: Report,
     ) -> Result<WebhookTaken, Unanswered> {
-        let (provider, report) = (provider.to_owned(), Box::new(report));
-        self.ask(key, |reply| Call::Webhook {
-            provider,
+        let webhook = Box::new(TrustedWebhook {
+            provider: provider.to_owned(),
             named_by,
             attempt,
             event_id,
             report,
-            reply,
-        })
-        .await
+        });
+        self.ask(key, |reply| Call::Webhook { webhook, reply })
+            .await
     }
 
     /// Acts on a transaction.

@@ -145,6 +145,8 @@ pub struct ShardStatus {
     pub invariant_violations: u64,
     /// Records that the journal refused because it held others than the actor thought, since the start.
     pub appends_refused: u64,
+    /// Answers that named another payment than the one that the attempt is known as, since the start.
+    pub answers_about_others: u64,
     /// Whether the open transactions of the last run are all known again.
     pub recovered: bool,
 }

@@ -20,7 +20,8 @@
 
 use super::{Doors, Problem};
 use crate::actors::messages::{Found, NamedBy, WebhookTaken};
-use crate::ports::{AppendError, Kept, Letter, Owner, Posted, Statement, Subject};
+use crate::ports::{AppendError, Kept, Letter, Owner, Posted, Subject};
+use crate::transaction::Statement;
 use crate::transaction::{AppId, Key, Report, Timestamp, Transaction, TransactionId};
 
 /// One verified event on its way to its transaction.

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::auth::Operator;
 use super::transactions::{LIST_MAX, cursor, limit, next_page};
 use super::{Doors, Problem};
-use crate::ports::{InboxQuery, Kept, Statement};
+use crate::ports::{InboxQuery, Kept};
+use crate::transaction::Statement;
 
 /// The query of the inbox.
 #[derive(Deserialize)]

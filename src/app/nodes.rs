@@ -23,7 +23,7 @@ use crate::api::forward::{
 };
 use crate::api::letters::{self, Bell};
 use crate::clock::{Clock, Correction};
-use crate::cluster::{Gates, Handle, Keeper, Parts, StoreNews, Table};
+use crate::cluster::{Gates, Handle, Keeper, Parts, Table};
 use crate::config::ClusterConfig;
 use crate::ports::{Council, NodeCard, Tenants};
 
@@ -45,6 +45,7 @@ pub(super) struct Node {
     secrets: NodeSecrets,
     tls: Option<NodeTls>,
     council: Arc<dyn Council>,
+    clock: Clock,
     correction: Correction,
     lease: Duration,
     /// Ends the process when it is given a reason.
@@ -94,6 +95,7 @@ impl Node {
             url,
             release: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: clock.now().wall,
+            boot: None,
         };
         let secrets = cluster.secrets.iter().map(|one| one.expose().to_vec());
         let secrets = NodeSecrets::new(secrets.collect());
@@ -107,6 +109,7 @@ impl Node {
             secrets: secrets.map_err(|why| anyhow::anyhow!("[cluster] secret: {why}"))?,
             tls,
             council,
+            clock,
             correction,
             lease: cluster.lease,
             failed,
@@ -153,10 +156,8 @@ impl Node {
             gates: Arc::new(HouseGates(Arc::clone(house))),
             table: self.table.clone(),
             lease: self.lease,
-            store_time: Box::new(move |news| match news {
-                StoreNews::Offset(offset_ms) => correction.set_ms(offset_ms),
-                StoreNews::Reading(reading) => correction.read_store(reading),
-            }),
+            store_time: Box::new(move |offset_ms| correction.set_ms(offset_ms)),
+            clock: self.clock,
         })
     }
 

@@ -18,7 +18,8 @@ use super::plan::{self, Plan};
 use super::shares::{Gates, Shares};
 use super::snapshot::{Snapshot, before_the_first, millis};
 use super::table::Table;
-use super::time::{Publish, StoreNews, StoreTime, wall_ms};
+use super::time::{Publish, StoreTime, wall_ms};
+use crate::clock::Clock;
 use crate::ports::{
     Assembly, ClusterView, Council, JournalError, NodeCard, Ownership, Promise, Tenants, Tenure,
 };
@@ -53,13 +54,17 @@ pub struct Parts {
     pub table: Table,
     /// The length of a lease.
     pub lease: Duration,
-    /// Told what is learned of the store's clock.
-    pub store_time: Box<dyn Fn(StoreNews) + Send + Sync>,
+    /// Told what has to be added to this machine's wall clock to get the store's, in milliseconds,
+    /// whenever that changes.
+    pub store_time: Box<dyn Fn(i64) + Send + Sync>,
+    /// The clocks: this machine's boot clock is shown to the other nodes, and theirs are learned.
+    pub clock: Clock,
 }
 
 /// The keeper of a node.
 pub struct Keeper {
     pub(super) card: NodeCard,
+    clock: Clock,
     pub(super) council: Arc<dyn Council>,
     pub(super) tenants: Arc<dyn Tenants>,
     pub(super) table: Table,
@@ -146,6 +151,7 @@ impl Keeper {
             tenants: parts.tenants,
             table: parts.table,
             lease: parts.lease,
+            clock: parts.clock,
             time: StoreTime::new(publish),
             shares: Shares::new(parts.gates),
             departures: Departures::default(),
@@ -200,13 +206,14 @@ impl Keeper {
     async fn tick(&mut self) {
         let before = self.trouble.take();
         let (asked, asked_ms) = (Boottime::now(), wall_ms());
+        // Read before it is sent: whoever reads it later knows that it was so before.
+        self.card.boot = self.clock.now().lasting;
         let call = self.council.announce(&self.card);
         if let Some(assembly) = self.ask(call).await {
             let answered = Boottime::now();
             let took = answered.since(asked);
             self.time.learn(assembly.now, asked_ms, took);
-            self.time
-                .read(&assembly.primary, assembly.now, asked, answered);
+            self.witness_clocks(&assembly, answered);
             self.heard(&assembly, asked, answered).await;
             self.assembly = Some(assembly);
         } else if self.council.is_spread() {
@@ -221,6 +228,12 @@ impl Keeper {
             (_, _) => {}
         }
         self.show();
+    }
+
+    /// Other nodes' boot clocks, as they showed them before this answer came.
+    fn witness_clocks(&self, assembly: &Assembly, answered: Boottime) {
+        let shown = assembly.nodes.iter().filter_map(|(card, _)| card.boot);
+        shown.for_each(|theirs| self.clock.witness(theirs, answered.as_millis()));
     }
 
     async fn heard(&mut self, assembly: &Assembly, asked: Boottime, answered: Boottime) {

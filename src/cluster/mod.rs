@@ -33,7 +33,6 @@ pub use keeper::{Handle, Keeper, Parts};
 pub use shares::Gates;
 pub use snapshot::{NodeView, Snapshot};
 pub use table::Table;
-pub use time::StoreNews;
 
 use std::time::Duration;
 

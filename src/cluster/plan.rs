@@ -81,6 +81,7 @@ mod tests {
             url: format!("http://{id}"),
             release: "1".to_owned(),
             started_at: Timestamp::from_millis(0),
+            boot: None,
         };
         let nodes = nodes.iter();
         Assembly {

@@ -3,36 +3,20 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Boottime;
-use crate::clock::StoreReading;
 use crate::transaction::Timestamp;
-use tracing::warn;
-use uuid::Uuid;
 
 /// Answers that are looked back on: the one that came fastest is the one that says most.
 const LOOK_BACK: usize = 8;
 /// An answer that took longer says too little.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
 
-/// Is told what is learned.
-pub(super) type Publish = Box<dyn Fn(StoreNews) + Send + Sync>;
-
-/// What is learned of the store's clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StoreNews {
-    /// Milliseconds to add to this machine's wall clock.
-    Offset(i64),
-    /// A reading of it.
-    Reading(StoreReading),
-}
+/// What whoever follows the store's time is told: milliseconds to add to this machine's wall clock.
+pub(super) type Publish = Box<dyn Fn(i64) + Send + Sync>;
 
 /// Learns the offset from the store's answers.
 pub(super) struct StoreTime {
     recent: VecDeque<(Duration, i64)>,
     offset_ms: Option<i64>,
-    last_reading: Option<StoreReading>,
-    /// The timeline since the store's clock was set during its present run, if it was.
-    since_set: Option<Uuid>,
     publish: Publish,
 }
 
@@ -41,8 +25,6 @@ impl StoreTime {
         Self {
             recent: VecDeque::with_capacity(LOOK_BACK),
             offset_ms: None,
-            last_reading: None,
-            since_set: None,
             publish,
         }
     }
@@ -63,34 +45,8 @@ impl StoreTime {
         let best = best.map(|(_, offset)| *offset);
         if best != self.offset_ms {
             self.offset_ms = best;
-            (self.publish)(StoreNews::Offset(best.unwrap_or_default()));
+            (self.publish)(best.unwrap_or_default());
         }
-    }
-
-    /// The store, which calls itself `primary`, said `now` in answer to what was asked at `asked` and
-    /// answered at `answered`.
-    pub(super) fn read(
-        &mut self,
-        primary: &str,
-        now: Timestamp,
-        asked: Boottime,
-        answered: Boottime,
-    ) {
-        let reading = StoreReading::new(primary, now, asked.as_millis(), answered.as_millis());
-        let last = self.last_reading.replace(reading);
-        let last = last.filter(|last| last.is_of_one_run_with(reading));
-        if last.is_none() {
-            self.since_set = None;
-        } else if last.is_some_and(|last| reading.was_set_since(last)) {
-            warn!(
-                "the store's clock was set: ghost windows restart in full at the next change of owner"
-            );
-            self.since_set = Some(reading.new_timeline());
-        }
-        let reading = self
-            .since_set
-            .map_or(reading, |timeline| reading.on(timeline));
-        (self.publish)(StoreNews::Reading(reading));
     }
 
     /// Milliseconds to add to this machine's wall clock; `None` until the store was heard.
@@ -115,44 +71,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reading_is_told_each_time_and_a_clock_that_was_set_begins_another_timeline() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let telling = Arc::clone(&told);
-        let publish = move |news| {
-            if let StoreNews::Reading(reading) = news {
-                telling.lock().expect("whole").push(reading);
-            }
-        };
-        let mut time = StoreTime::new(Box::new(publish));
-        let zero = Boottime::default();
-        let boot = |ms| zero + Duration::from_millis(ms);
-        let mut read = |run: &str, store_ms, at_ms| {
-            let now = Timestamp::from_millis(store_ms);
-            time.read(run, now, boot(at_ms), boot(at_ms + 10));
-        };
-        read("run 1", 1_000_000, 10_000);
-        read("run 1", 1_001_000, 11_000);
-        read("run 1", 1_090_000, 12_000);
-        read("run 1", 1_091_000, 13_000);
-        read("run 2", 1_092_000, 14_000);
-        let told = told.lock().expect("whole");
-        let timelines: Vec<Uuid> = told.iter().map(|one| one.at(20_000).timeline).collect();
-        let [first, second, set, after, other] = timelines[..] else {
-            panic!("{timelines:?}");
-        };
-        assert_eq!((first, set), (second, after));
-        assert!(first != set && set != other && first != other);
-    }
-
-    #[test]
     fn the_fastest_of_the_last_answers_counts_and_only_changes_are_told() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let telling = Arc::clone(&told);
-        let publish = move |news| {
-            if let StoreNews::Offset(offset) = news {
-                telling.lock().expect("whole").push(offset);
-            }
-        };
+        let publish = move |offset| telling.lock().expect("whole").push(offset);
         let mut time = StoreTime::new(Box::new(publish));
         let at = Timestamp::from_millis;
         let ms = Duration::from_millis;

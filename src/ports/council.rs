@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::{JournalError, Promise, Tenure};
-use crate::transaction::Timestamp;
+use crate::transaction::{LastingInstant, Timestamp};
 
 /// The store's side of membership and ownership. Every expiry is judged by the store's own clock.
 pub trait Council: Send + Sync {
@@ -74,6 +74,10 @@ pub struct NodeCard {
     pub release: String,
     /// When it started, by the store's clock as far as it knew it.
     pub started_at: Timestamp,
+    /// What its machine's boot clock showed when it announced itself; `None` before the first time, and from
+    /// earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<LastingInstant>,
 }
 
 /// What the store says of all nodes.

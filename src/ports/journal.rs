@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Promise, Statement, Tenure};
+use super::{Promise, Tenure};
 use crate::transaction::{
-    Key, Record, Report, State, Status, Timestamp, Transaction, TransactionId,
+    Key, Record, Report, State, Statement, Status, Timestamp, Transaction, TransactionId,
 };
 
 /// Where an event becomes a fact.

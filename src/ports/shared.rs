@@ -1,8 +1,8 @@
 //! What only a journal that several nodes share has: what any node may take in for a transaction's
 //! owner.
 
-use super::{AppendError, JournalError, Promise, Statement, Subject};
-use crate::transaction::{Key, Report, Timestamp};
+use super::{AppendError, JournalError, Promise, Subject};
+use crate::transaction::{Key, Report, Statement, Timestamp};
 
 /// The part of a shared journal by which nodes that own nothing of a transaction reach its owner.
 pub trait Shared: Send + Sync {

@@ -213,6 +213,15 @@ impl Transaction {
         Ok(named.or(Some(last)))
     }
 
+    /// The attempt that the provider is asked about: the last one, unless it is settled while an earlier one
+    /// may still be executed.
+    #[must_use]
+    pub fn asked_about(&self) -> u32 {
+        let may_execute = |number: &u32| self.numbered(*number).is_some_and(Attempt::may_execute);
+        let last = self.attempt_no();
+        (1..=last).rev().find(may_execute).unwrap_or(last)
+    }
+
     /// The last attempt that went to `provider`.
     #[must_use]
     pub fn last_at(&self, provider: &str) -> Option<u32> {

@@ -27,6 +27,7 @@ mod policy;
 mod record;
 mod request;
 mod state;
+mod statement;
 mod time;
 mod timers;
 
@@ -51,5 +52,6 @@ pub use state::{
     Delivery, Errand, KnownEvent, Notice, Repetition, ReviewReason, State, Status, Transaction,
     Volatile,
 };
+pub use statement::{MAX_STATEMENT_BYTES, Statement};
 pub use time::{LastingInstant, Mono, Now, Timestamp};
 pub use timers::{Timer, Timers};

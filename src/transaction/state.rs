@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::attempts::Attempt;
-use super::evidence::{Conflict, Outcome, Report, ReportedAmount, Resolution};
+use super::evidence::{Conflict, Outcome, Report, Resolution};
 use super::identity::{Key, PayloadHash};
 use super::request::Request;
+use super::statement::Statement;
 use super::time::{Mono, Timestamp};
 use super::timers::Timers;
 
@@ -262,9 +263,9 @@ impl Transaction {
     }
 }
 
-/// What one webhook said under its event id.
+/// What one webhook said under its event id. Written as one text, which an earlier release reads as an id.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(from = "String", into = "String")]
 pub enum KnownEvent {
     /// From before providers and statements were kept beside the id: it stands for all of them.
     IdOnly(String),
@@ -274,12 +275,39 @@ pub enum KnownEvent {
         provider: String,
         /// The provider's id of the event.
         id: String,
-        /// The word of the finding ([`super::evidence::Finding::as_str`]).
-        finding: String,
-        /// The amount that it spoke of.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        amount: Option<ReportedAmount>,
+        /// What it stated.
+        statement: Statement,
     },
+}
+
+/// Between the parts of a [`KnownEvent`]'s text: no provider's name and no event id holds a control character.
+const PARTS_APART: char = '\u{1f}';
+
+impl From<KnownEvent> for String {
+    fn from(event: KnownEvent) -> Self {
+        match event {
+            KnownEvent::IdOnly(id) => id,
+            KnownEvent::Stated {
+                provider,
+                id,
+                statement,
+            } => [&provider, &id, statement.as_str()].join(&PARTS_APART.to_string()),
+        }
+    }
+}
+
+impl From<String> for KnownEvent {
+    fn from(text: String) -> Self {
+        let mut parts = text.splitn(3, PARTS_APART);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(provider), Some(id), Some(statement)) => Self::Stated {
+                provider: provider.to_owned(),
+                id: id.to_owned(),
+                statement: Statement::from_text(statement),
+            },
+            (_, _, _) => Self::IdOnly(text),
+        }
+    }
 }
 
 impl KnownEvent {
@@ -290,8 +318,7 @@ impl KnownEvent {
             Some(provider) => Self::Stated {
                 provider: provider.to_owned(),
                 id: id.to_owned(),
-                finding: report.finding.as_str().to_owned(),
-                amount: report.amount.clone(),
+                statement: Statement::of(report),
             },
         }
     }
@@ -302,14 +329,8 @@ impl KnownEvent {
             Self::Stated {
                 provider,
                 id,
-                finding,
-                amount,
-            } => {
-                provider == by
-                    && id == event_id
-                    && finding == report.finding.as_str()
-                    && *amount == report.amount
-            }
+                statement,
+            } => provider == by && id == event_id && *statement == Statement::of(report),
         }
     }
 }

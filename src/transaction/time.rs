@@ -140,32 +140,23 @@ impl Sub<Duration> for Mono {
     }
 }
 
-/// A moment on a timeline that outlives this process.
-///
-/// Two of them can be compared only on one timeline: within one boot of one machine and one time
-/// namespace, or by the clock of one run of one store.
+/// A moment on a timeline that outlives this process: within one boot of one machine and one time
+/// namespace. Two of them can be compared only on one timeline.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct LastingInstant {
     /// Which timeline.
     pub timeline: Uuid,
     /// Milliseconds since the timeline's origin.
     pub at_ms: u64,
-    /// The true moment differs from [`Self::at_ms`] by this many milliseconds at most, either way.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub uncertainty_ms: u64,
 }
 
 impl LastingInstant {
-    /// The time that has surely passed from `earlier` to `self`. `None` on different timelines, or where
-    /// `earlier` lies in the future by more than the uncertainty: then the timeline was not steady.
+    /// The time from `earlier` to `self`. `None` on different timelines, or where `earlier` lies in the
+    /// future: then the timeline did not run steadily.
     #[must_use]
-    pub fn surely_since(self, earlier: Self) -> Option<Duration> {
-        let doubt = self.uncertainty_ms.saturating_add(earlier.uncertainty_ms);
-        let steady = earlier.at_ms <= self.at_ms.saturating_add(doubt);
-        (self.timeline == earlier.timeline && steady).then(|| {
-            let passed = self.at_ms.saturating_sub(earlier.at_ms);
-            Duration::from_millis(passed.saturating_sub(doubt))
-        })
+    pub fn since(self, earlier: Self) -> Option<Duration> {
+        let passed = self.at_ms.checked_sub(earlier.at_ms)?;
+        (self.timeline == earlier.timeline).then(|| Duration::from_millis(passed))
     }
 
     /// The moment that lies `by` before this one.
@@ -177,14 +168,6 @@ impl LastingInstant {
             ..self
         }
     }
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands a reference to skip_serializing_if"
-)]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// The present, on all clocks.
@@ -230,19 +213,16 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_compared_on_one_timeline_only_and_less_their_uncertainty() {
-        let at = |timeline, at_ms, uncertainty_ms| LastingInstant {
+    fn moments_are_compared_on_one_timeline_only() {
+        let at = |timeline, at_ms| LastingInstant {
             timeline: Uuid::from_u128(timeline),
             at_ms,
-            uncertainty_ms,
         };
         let ms = Duration::from_millis;
-        assert_eq!(at(1, 900, 0).surely_since(at(1, 500, 0)), Some(ms(400)));
-        assert_eq!(at(1, 900, 30).surely_since(at(1, 500, 20)), Some(ms(350)));
-        assert_eq!(at(1, 520, 30).surely_since(at(1, 500, 20)), Some(ms(0)));
-        assert_eq!(at(1, 480, 30).surely_since(at(1, 500, 20)), Some(ms(0)));
-        assert_eq!(at(1, 400, 30).surely_since(at(1, 500, 20)), None);
-        assert_eq!(at(2, 900, 0).surely_since(at(1, 500, 0)), None);
+        assert_eq!(at(1, 900).since(at(1, 500)), Some(ms(400)));
+        assert_eq!(at(1, 500).since(at(1, 500)), Some(ms(0)));
+        assert_eq!(at(1, 499).since(at(1, 500)), None);
+        assert_eq!(at(2, 900).since(at(1, 500)), None);
     }
 
     #[test]

@@ -178,6 +178,7 @@ impl Handler<Recall> for Registry {
             panics_total: self.crashes.total(),
             invariant_violations: counted(|alarms| &alarms.invariant_violations),
             appends_refused: counted(|alarms| &alarms.appends_refused),
+            answers_about_others: counted(|alarms| &alarms.answers_about_others),
             recovered: self.recovered,
         })
     }

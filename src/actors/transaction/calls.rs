@@ -12,13 +12,13 @@ use super::stand_in::{addressed, destination};
 use super::{TransactionActor, WATCHERS_MAX};
 use crate::actors::gate::Grant;
 use crate::actors::house::House;
-use crate::actors::messages::{Accepted, Acted, Call, Found, NamedBy, Reply, Until, WebhookTaken};
+use crate::actors::messages::{
+    Accepted, Acted, Call, Found, NamedBy, Reply, TrustedWebhook, Until, WebhookTaken,
+};
 use crate::actors::router::Place;
 use crate::actors::status::{ActorStatus, Residence};
 use crate::ports::{Append, AppendError, Committed, Expect};
-use crate::transaction::{
-    Acceptance, Errand, Event, Finding, Ignored, Report, Transaction, accept,
-};
+use crate::transaction::{Acceptance, Errand, Event, Finding, Ignored, Transaction, accept};
 
 impl TransactionActor {
     pub(super) fn answer(&mut self, call: Call, place: Option<Place>, ctx: &mut Context<Self>) {
@@ -36,29 +36,22 @@ impl TransactionActor {
             Call::Inspect { reply } => {
                 let _ = reply.send(self.status());
             }
-            Call::Webhook {
-                provider,
-                named_by,
-                attempt,
-                event_id,
-                report,
-                reply,
-            } => {
+            Call::Webhook { webhook, reply } => {
                 if self.provider().is_none() {
                     // Nothing can be decided, so nothing would be durable.
                     let why = "the provider of this transaction is not configured".to_owned();
                     let _ = reply.send(WebhookTaken::Unavailable(why));
                     return;
                 }
-                let Some(attempt) = self.attribute(&provider, named_by, attempt, &report) else {
+                let Some(attempt) = self.attribute(&webhook) else {
                     let _ = reply.send(WebhookTaken::Unknown);
                     return;
                 };
                 let arrived = Event::WebhookArrived {
-                    provider,
+                    provider: webhook.provider,
                     attempt,
-                    event_id,
-                    report: *report,
+                    event_id: webhook.event_id,
+                    report: webhook.report,
                 };
                 self.happen_then(arrived, ctx, move |_, _| {
                     let _ = reply.send(WebhookTaken::Yes);
@@ -101,14 +94,16 @@ impl TransactionActor {
     /// Another id of the provider's than the ones that its attempts are known under means another payment.
     /// Only where the provider vouches for our own reference in it, says that it was executed, and no other
     /// transaction is known under that id, a person has to look at this transaction.
-    pub(super) fn attribute(
-        &self,
-        provider: &str,
-        named_by: NamedBy,
-        named: Option<u32>,
-        report: &Report,
-    ) -> Option<Option<u32>> {
+    pub(super) fn attribute(&self, webhook: &TrustedWebhook) -> Option<Option<u32>> {
         let seat = self.seat.as_ref()?;
+        let TrustedWebhook {
+            provider,
+            named_by,
+            attempt: named,
+            report,
+            ..
+        } = webhook;
+        let (named_by, named) = (*named_by, *named);
         let Some(reference) = report.provider_reference.as_deref() else {
             return seat.attributed(provider, named).ok();
         };
@@ -122,7 +117,7 @@ impl TransactionActor {
                 .filter(Option::is_some);
         }
         // The index by the provider's ids is a hint: what counts is what the transaction itself has learned.
-        let pair = (provider, reference);
+        let pair = (provider.as_str(), reference);
         if named_by == NamedBy::ProviderReference && !seat.provider_references().contains(&pair) {
             return None;
         }
@@ -222,7 +217,7 @@ impl TransactionActor {
             return;
         };
         if let Some(waited) = inquiry_waited {
-            if seat.provider() != from {
+            if seat.provider_of(seat.asked_about()) != from {
                 // Asked for before the transaction went elsewhere.
                 return;
             }
@@ -270,7 +265,7 @@ impl TransactionActor {
             return;
         }
         self.watchers.push((until, reply));
-        if let Some((gate, seat)) = self.gate().zip(self.seat.as_ref()) {
+        if let Some((gate, seat)) = self.gate_to_ask().zip(self.seat.as_ref()) {
             gate.client_waits(
                 &self.key,
                 seat.volatile

@@ -11,7 +11,7 @@ use actix::fut::{ActorFutureExt, WrapFuture};
 use actix::{AsyncContext, Context};
 
 use super::TransactionActor;
-use crate::actors::messages::NamedBy;
+use crate::actors::messages::{NamedBy, TrustedWebhook};
 use crate::ports::{JournalError, Kept};
 use crate::transaction::Event;
 
@@ -90,22 +90,23 @@ impl TransactionActor {
             return self.turns.push(|actor, ctx| actor.take_in(kept, ctx));
         }
         let configured = self.provider().is_some();
-        let attempt = self.attribute(
-            &kept.provider,
-            NamedBy::ProviderReference,
-            kept.attempt,
-            &kept.report,
-        );
-        let Some(attempt) = attempt.filter(|_| configured) else {
+        let webhook = TrustedWebhook {
+            provider: kept.provider.clone(),
+            named_by: NamedBy::ProviderReference,
+            attempt: kept.attempt,
+            event_id: Some(kept.event_id.clone()),
+            report: kept.report.clone(),
+        };
+        let Some(attempt) = self.attribute(&webhook).filter(|_| configured) else {
             // It stays in the inbox, for a person.
             return;
         };
         tracing::info!(key = %self.key, event_id = kept.event_id, "claims a webhook that had come before");
         let event = Event::WebhookArrived {
-            provider: kept.provider.clone(),
+            provider: webhook.provider,
             attempt,
-            event_id: Some(kept.event_id.clone()),
-            report: kept.report.clone(),
+            event_id: webhook.event_id,
+            report: webhook.report,
         };
         let journal = Arc::clone(&self.house.journal);
         self.happen_then(event, ctx, move |_, _| {

@@ -7,7 +7,7 @@ use actix::{ActorContext, Context};
 use super::TransactionActor;
 use crate::actors::house::House;
 use crate::ports::{Append, AppendError, Committed, Expect, JournalHealth, Summary};
-use crate::transaction::{Decision, Event, Ignored, Mono, Record, Transaction};
+use crate::transaction::{Decision, Event, Ignored, Mono, Now, Record, Transaction};
 
 /// The first pause before an append that the journal had no room for is tried again; each further one
 /// is twice as long. A journal clears its queue at every fsync.
@@ -32,7 +32,8 @@ impl TransactionActor {
             };
             return self.turns.push(later);
         }
-        let (name, now) = (event.name(), self.house.clock.now());
+        self.log_other_payment(&event);
+        let (name, now) = (event.name(), self.now_for(&event));
         match self.decision(event, now) {
             Some(Ok(decision)) => {
                 self.commit(decision, now.mono, ctx, |actor| after(actor, Ok(())));
@@ -43,6 +44,17 @@ impl TransactionActor {
             }
             // No seat: an acceptance that failed. The registry takes this actor away.
             None => after(self, Err(Ignored::Stale)),
+        }
+    }
+
+    /// The present. Who comes back from the journal is told as much as can be known of how long ago the last
+    /// request left, on whichever machine that was.
+    fn now_for(&self, event: &Event) -> Now {
+        let clock = &self.house.clock;
+        let attempt = self.seat.as_ref().and_then(Transaction::attempt);
+        match attempt.and_then(|attempt| attempt.sent) {
+            Some(sent) if *event == Event::Recovered => clock.now_seen_from(sent),
+            Some(_) | None => clock.now(),
         }
     }
 

@@ -1,13 +1,46 @@
 //! One line per record: message and fields, no payloads, no secrets.
 
 use super::TransactionActor;
-use crate::transaction::{DeliveryRecord, Fact, Record, Transaction};
+use crate::transaction::{DeliveryRecord, Event, Fact, Record, Transaction};
 
 impl TransactionActor {
+    /// An answer that names another payment of the provider's than the one that the attempt is known as: the
+    /// core takes it for one that says nothing, and operators have to know.
+    pub(super) fn log_other_payment(&self, event: &Event) {
+        let (attempt, report) = match event {
+            Event::SubmissionAnswered {
+                attempt, report, ..
+            }
+            | Event::ResendAnswered {
+                attempt, report, ..
+            }
+            | Event::InquiryAnswered {
+                attempt, report, ..
+            } => (*attempt, report),
+            Event::SubmissionPermitted { .. }
+            | Event::SubmissionUnrenderable { .. }
+            | Event::InquiryPermitted { .. }
+            | Event::WebhookArrived { .. }
+            | Event::HintArrived
+            | Event::TimerFired(_)
+            | Event::NotificationAnswered { .. }
+            | Event::Acted(_)
+            | Event::Recovered
+            | Event::Stopping => return,
+        };
+        let Some(seat) = &self.seat else { return };
+        if seat.names_another_payment(attempt, report) {
+            let known = seat.numbered(attempt);
+            let known = known.and_then(|known| known.provider_reference.as_deref());
+            let named = report.provider_reference.as_deref();
+            tracing::warn!(key = %self.key, attempt, known, named, "an answer about another payment");
+            self.house.answer_was_about_another(&self.key);
+        }
+    }
+
     pub(super) fn log_records(&self, records: &[Record], next: &Transaction) {
         for record in records {
             log_fact(record, next);
-            log_other_reference(record, next);
             if let Some(conflict) = &record.conflict {
                 tracing::error!(key = %next.key, version = record.version, kind = conflict.kind.as_str(), claim = %conflict, "conflict");
             }
@@ -23,26 +56,6 @@ impl TransactionActor {
                 );
             }
         }
-    }
-}
-
-/// A provider that gives one attempt two references is worth a line: the first one stays.
-fn log_other_reference(record: &Record, next: &Transaction) {
-    let Some((attempt, report)) = record.fact.report() else {
-        return;
-    };
-    let attempt = attempt.or(next.only_attempt()).unwrap_or_default();
-    let index = usize::try_from(attempt)
-        .unwrap_or(usize::MAX)
-        .wrapping_sub(1);
-    let kept = next
-        .attempts
-        .get(index)
-        .and_then(|attempt| attempt.provider_reference.as_deref());
-    if let Some((kept, other)) = kept.zip(report.provider_reference.as_deref())
-        && kept != other
-    {
-        tracing::warn!(key = %next.key, version = record.version, attempt, kept, other, "another provider reference");
     }
 }
 

@@ -123,6 +123,12 @@ impl TransactionActor {
         self.house.gate(self.seat.as_ref()?.provider())
     }
 
+    /// The gate of the provider that is asked next: another one's only where an earlier attempt is in doubt.
+    fn gate_to_ask(&self) -> Option<&Arc<Gate>> {
+        let seat = self.seat.as_ref()?;
+        self.house.gate(seat.provider_of(seat.asked_about()))
+    }
+
     /// The numbers that decide what this app's transactions do at `provider`.
     fn policy(&self, provider: &str) -> Option<&Policy> {
         self.house.policy(provider, &self.key.app)

@@ -8,7 +8,7 @@ use super::TransactionActor;
 use super::calls::{SKIPPED_PAUSE, healthy};
 use crate::ports::{NotPermitted, Notification, SendPermission};
 use crate::transaction::{
-    Attempt, DeliveryResult, Effect, Errand, Event, Fate, Finding, Report, Timer, Timestamp,
+    DeliveryResult, Effect, Errand, Event, Fate, Finding, Report, Timer, Timestamp,
 };
 
 impl TransactionActor {
@@ -52,7 +52,7 @@ impl TransactionActor {
     }
 
     fn ask_to_inquire(&self) {
-        if let Some((gate, seat)) = self.gate().zip(self.seat.as_ref()) {
+        if let Some((gate, seat)) = self.gate_to_ask().zip(self.seat.as_ref()) {
             let last_asked = seat
                 .volatile
                 .last_asked
@@ -64,10 +64,9 @@ impl TransactionActor {
 
     fn inquire(&mut self, attempt: u32, ctx: &mut Context<Self>) {
         let permit = self.inquiry_permit.take();
-        let Some((provider, seat)) = self.provider().zip(self.seat.as_ref()) else {
-            return;
-        };
-        let Some(asked): Option<&Attempt> = seat.attempt() else {
+        let Some(seat) = &self.seat else { return };
+        let provider = self.house.providers.get(seat.provider_of(attempt));
+        let Some((provider, asked)) = provider.zip(seat.numbered(attempt)) else {
             return;
         };
         let call = provider.inquire(&self.key, &seat.request, asked);

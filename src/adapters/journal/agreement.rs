@@ -11,7 +11,8 @@ use super::redis::{owned, owned_cluster};
 use super::samples::{kept, wall};
 use super::servers::{Cluster, Kind, Server};
 use super::{MAX_KEPT_FOR, MAX_KEPT_PER_PROVIDER, MAX_NOTE_BYTES, MAX_NOTES};
-use crate::ports::{AppendError, InboxQuery, Journal, Kept, Statement};
+use crate::ports::{AppendError, InboxQuery, Journal, Kept};
+use crate::transaction::Statement;
 use crate::transaction::{Amount, Finding, Report, ReportedAmount};
 
 /// What a journal lives in; dropped after it.

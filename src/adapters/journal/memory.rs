@@ -14,8 +14,9 @@ use self::beside::Beside;
 use super::{MAX_LIST_ROWS, MAX_OPEN_ROWS};
 use crate::ports::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Statement, Summary,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Summary,
 };
+use crate::transaction::Statement;
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
 mod beside;

@@ -16,8 +16,9 @@ use tokio::sync::oneshot;
 
 use crate::ports::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Statement,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
 };
+use crate::transaction::Statement;
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
 /// Rows in one group, at most: the embedded journal's number, so that the two compare.

@@ -64,6 +64,18 @@ impl<'a> Asked<'a> {
             })
     }
 
+    /// Whether `answer`, which names no other payment, names this one.
+    pub(super) fn is_named_in(
+        &self,
+        answer: &Value,
+        ours: Option<&Echo>,
+        theirs: Option<&Pointer>,
+    ) -> bool {
+        let there = |at: &Pointer| named(answer, at).is_some();
+        ours.is_some_and(|echo| echo.at.iter().any(there))
+            || (self.theirs.is_some() && theirs.is_some_and(there))
+    }
+
     fn other_of_ours(&self, answer: &Value, echo: &Echo) -> Option<String> {
         let sent: Option<Value> = match &echo.sent {
             Some(_) => serde_json::from_str(self.body).ok(),

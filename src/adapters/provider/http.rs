@@ -1,7 +1,6 @@
 //! The provider port over HTTP, run by a profile.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -11,6 +10,7 @@ use super::client::{self, ClientSettings};
 use super::duration::TimeScale;
 use super::explain::{self, Explained};
 use super::forms::{self, AttemptNames, BodyKind, Subject};
+use super::mixed_up::MixedUp;
 use super::numbers;
 use super::problem::ProfileProblem;
 use super::profile::{BaseUrl, Profile};
@@ -71,7 +71,7 @@ struct Inner {
     submissions: reqwest::Client,
     inquiries: reqwest::Client,
     /// Answers that named another payment than the one that was asked about.
-    about_others: AtomicU64,
+    mixed_up: MixedUp,
 }
 
 impl HttpProvider {
@@ -118,7 +118,9 @@ impl HttpProvider {
         };
         let file = &profile.file;
         let submissions = make(file.submit.connect_time_out.0, limits.submissions_at_once)?;
-        let inquiries = make(file.inquiry.connect_time_out.0, limits.inquiries_at_once)?;
+        // Each over a connection of its own: on one that is used again, an answer that came too late for
+        // another call would be taken for this one's, and "not found" names no payment.
+        let inquiries = make(file.inquiry.connect_time_out.0, 0)?;
         Ok(Self(Arc::new(Inner {
             policy: numbers::policy(&profile.file, scale),
             token_secrets: settings.token_secrets,
@@ -132,7 +134,7 @@ impl HttpProvider {
             clock,
             submissions,
             inquiries,
-            about_others: AtomicU64::new(0),
+            mixed_up: MixedUp::default(),
         })))
     }
 
@@ -306,10 +308,10 @@ impl Inner {
     }
 
     /// The report of an answer. One that names another payment is logged and counted: the way to the
-    /// provider mixes its answers up.
+    /// provider mixes its answers up, and one that names none is not believed for a while.
     fn reported(&self, read: interpret::Read, asked: Asked<'_>) -> Report {
         if let (true, Finding::Unclear { why }) = (read.is_about_another, &read.report.finding) {
-            self.about_others.fetch_add(1, Ordering::Relaxed);
+            self.mixed_up.note(self.clock.mono());
             tracing::warn!(
                 provider = self.profile.name(),
                 reference = asked.reference,
@@ -317,7 +319,10 @@ impl Inner {
                 "an answer names another payment than the one that was asked about"
             );
         }
-        read.report
+        if read.names_it {
+            return read.report;
+        }
+        self.mixed_up.doubt(read.report, self.clock.mono())
     }
 
     /// A token that was refused is not used again. What became of the call is for the table to say.
@@ -407,7 +412,7 @@ impl Provider for HttpProvider {
     }
 
     fn answers_about_others(&self) -> u64 {
-        self.0.about_others.load(Ordering::Relaxed)
+        self.0.mixed_up.seen()
     }
 
     fn read_webhook(

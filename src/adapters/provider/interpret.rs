@@ -18,6 +18,8 @@ pub(super) struct Read {
     /// Whether the answer names another payment than the one that was asked about. Then the report is
     /// unclear and holds nothing of that payment.
     pub(super) is_about_another: bool,
+    /// Whether the answer names the payment that was asked about.
+    pub(super) names_it: bool,
 }
 
 /// What the answer to a submission says about the attempt that `asked` names; `None`: about any.
@@ -117,8 +119,12 @@ impl Places<'_> {
                 },
                 row: None,
                 is_about_another: true,
+                names_it: false,
             };
         }
+        let names_it = asked
+            .zip(body)
+            .is_some_and(|(asked, body)| asked.is_named_in(body, self.ours, self.reference));
         let report = Report {
             finding,
             word,
@@ -135,6 +141,7 @@ impl Places<'_> {
             report,
             row: read.row,
             is_about_another: false,
+            names_it,
         }
     }
 }

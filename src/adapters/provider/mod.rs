@@ -26,6 +26,7 @@ mod forms;
 mod http;
 mod interpret;
 mod keys;
+mod mixed_up;
 mod money;
 mod money_filters;
 mod numbers;

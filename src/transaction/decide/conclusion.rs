@@ -158,10 +158,7 @@ pub(super) fn doubled(transaction: &Transaction, claim: Claim) -> Option<Conflic
 /// asked is not settled before the review of it is.
 pub(super) fn changed_fate(transaction: &Transaction, claim: Claim) -> Option<AttemptFate> {
     let attempt = claim.about(transaction);
-    let index = usize::try_from(attempt)
-        .unwrap_or(usize::MAX)
-        .wrapping_sub(1);
-    let known = transaction.attempts.get(index)?.fate;
+    let known = transaction.numbered(attempt)?.fate;
     let settled = matches!(known, Fate::Completed | Fate::Declined)
         && (known == claim.fate() || !transaction.execution_is_disputed());
     (!settled).then(|| AttemptFate {

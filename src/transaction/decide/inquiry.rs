@@ -21,7 +21,7 @@ pub(super) fn permitted(mut step: Step<'_>, waited: Duration) -> Result<Decision
     }
     match step.next.state {
         State::Pending { .. } | State::Unknown { .. } | State::InReview { .. } => {
-            let attempt = step.next.attempt_no();
+            let attempt = step.next.asked_about();
             step.next.volatile.held += waited;
             match resend::way(&step) {
                 Way::Ask => step.effect(Effect::Inquire { attempt }),
@@ -60,7 +60,7 @@ pub(super) fn answered(
     // A report about an earlier attempt is one that had been given up: the present inquiry is still out.
     let asked = step.next.volatile.inquiry == Errand::Out
         && step.next.volatile.repetition != Repetition::Out;
-    if present && asked {
+    if asked && (present || attempt == step.next.asked_about()) {
         step.next.volatile.inquiry = Errand::Idle;
         step.disarm(Timer::InquiryOverdue);
         step.came_home = true;
@@ -100,7 +100,11 @@ pub(super) fn answered(
         return pending::take(step, news, fact, attempt, None);
     }
     if !present {
-        return Err(Ignored::Stale);
+        // Of an earlier attempt only what decides counts; the next inquiry follows all the same.
+        if step.came_home {
+            ask_again(&mut step, fact);
+        }
+        return step.ignored(Ignored::Stale);
     }
     match step.next.state {
         State::Unknown { .. } => match finding {
@@ -152,15 +156,9 @@ fn ask_again(step: &mut Step<'_>, fact: Fact) {
 
 /// Whether a report about this attempt's reference can only mean this attempt.
 pub(super) fn tells_attempts_apart(step: &Step<'_>, attempt: u32) -> bool {
-    let index = usize::try_from(attempt)
-        .unwrap_or(usize::MAX)
-        .wrapping_sub(1);
-    step.next.attempts.get(index).is_some_and(|asked| {
-        let same = step
-            .next
-            .attempts
-            .iter()
-            .filter(|other| other.intent.reference == asked.intent.reference);
+    step.next.numbered(attempt).is_some_and(|asked| {
+        let attempts = step.next.attempts.iter();
+        let same = attempts.filter(|other| other.intent.reference == asked.intent.reference);
         same.count() == 1
     })
 }

@@ -62,7 +62,7 @@ pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
 /// How long ago the last attempt's last sending surely left, if that is known.
 fn time_since_sending(step: &Step<'_>) -> Option<Duration> {
     let sent = step.next.attempt()?.sent?;
-    step.now.lasting?.surely_since(sent)
+    step.now.lasting?.since(sent)
 }
 
 /// Goes on telling the app where the former life left off. A profile that was changed meanwhile may

@@ -21,10 +21,13 @@ use super::super::state::Transaction;
 
 /// How the provider can be asked about the last attempt now.
 pub(super) fn way(step: &Step<'_>) -> Way {
-    let Some(attempt) = step.next.attempt() else {
+    let asked = step.next.asked_about();
+    let Some(attempt) = step.next.numbered(asked) else {
         // Nothing of ours went out that the provider could be asked about.
         return Way::Never;
     };
+    // Only the last attempt's request is ever sent again.
+    let is_last = asked == step.next.attempt_no();
     let ways = step.policy.inquiry;
     let way = match attempt.provider_reference {
         Some(_) => ways.with_reference,
@@ -32,7 +35,7 @@ pub(super) fn way(step: &Step<'_>) -> Way {
     };
     match way {
         Way::Ask => Way::Ask,
-        Way::Resend if repeats(step) => Way::Resend,
+        Way::Resend if is_last && repeats(step) => Way::Resend,
         Way::Resend | Way::Never => Way::Never,
     }
 }

@@ -210,38 +210,45 @@ async fn a_forged_webhook_is_answered_and_not_believed() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_first_attempt_under_its_own_id_does_not_end_the_second() {
+async fn executed_under_another_id_of_the_providers_opens_a_review_of_the_transaction_it_names() {
     let rig = Rig::start().await;
     let id = new_id();
-    let script = json!([
-        {"answer": "error_500", "answer_after_ms": 1, "executed": false},
-        {"answer": "ok", "answer_after_ms": 25_000, "status": "completed", "webhook": "none"},
-    ]);
+    let script = json!({"answer": "error_500", "answer_after_ms": 1, "executed": false});
     rig.client.paid(&id, script).await;
-    rig.client.wait_until_state(&id, "unknown").await;
-    let tell = async |attempt, event: &str, finding| {
+    let tell = async |named_by, event: &str, reference: &str, finding| {
         let report = Report {
-            provider_reference: Some("p1".to_owned()),
+            provider_reference: Some(reference.to_owned()),
             ..Report::bare(finding)
         };
         let router = &rig.teller().house.router;
-        let event = Some(event.to_owned());
-        let taken = router.webhook(
-            Rig::key(&id),
-            "reference",
-            (NamedBy::OurReference, attempt),
-            event,
-            report,
-        );
-        assert_eq!(taken.await.expect("answered"), WebhookTaken::Yes);
+        let (key, event) = (Rig::key(&id), Some(event.to_owned()));
+        let taken = router.webhook(key, "reference", (named_by, Some(1)), event, report);
+        taken.await.expect("answered")
     };
-    let why = "a word that nobody listed".to_owned();
-    tell(Some(1), "e1", Finding::Unclear { why }).await;
-    eventually("the second attempt is out", || async {
-        (rig.client.read(&id).await["attempts"] == 2).then_some(())
+    let (ours, alone) = (NamedBy::OurReference, NamedBy::OurReferenceAlone);
+    let pending = tell(ours, "e1", "p1", Finding::Pending).await;
+    assert_eq!(pending, WebhookTaken::Yes);
+    // Another id of the provider's is another payment, unless the provider vouches for our reference in it.
+    for (named_by, finding) in [
+        (ours, Finding::Completed),
+        (NamedBy::ProviderReference, Finding::Completed),
+        (alone, Finding::Declined),
+        (alone, Finding::Pending),
+    ] {
+        let taken = tell(named_by, "e2", "p2", finding).await;
+        assert_eq!(taken, WebhookTaken::Unknown, "{named_by:?}");
+    }
+    assert_eq!(rig.client.read(&id).await["status"], "pending");
+    let executed = tell(alone, "e3", "p2", Finding::Completed).await;
+    assert_eq!(executed, WebhookTaken::Yes);
+    assert_eq!(rig.client.read(&id).await["status"], "in_review");
+    eventually("the review shows it", || async {
+        let review = rig.client.get("/v1/review").await;
+        review.text.contains(&id).then_some(())
     })
     .await;
-    tell(None, "e2", Finding::Declined).await;
-    let view = rig.audit(&id).await;
-    assert_eq!(view["status"], "completed", "{view}");
+    // What is found by the provider's id alone has to be known to the transaction itself.
+    let known = tell(NamedBy::ProviderReference, "e4", "p1", Finding::Completed).await;
+    assert_eq!(known, WebhookTaken::Yes);
+    assert_eq!(rig.client.read(&id).await["status"], "completed");
 }

@@ -193,6 +193,5 @@ fn lasting(boot: u128, world_ms: u64) -> LastingInstant {
     LastingInstant {
         timeline: uuid::Uuid::from_u128(boot),
         at_ms: world_ms,
-        uncertainty_ms: 0,
     }
 }

@@ -43,5 +43,6 @@ fn card(name: &str) -> NodeCard {
         release: "1.0".to_owned(),
         // Minutes off, as clocks may be: nothing is judged by it.
         started_at: Timestamp::from_millis(0),
+        boot: None,
     }
 }

@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use teller::adapters::council::RedisCouncil;
-use teller::cluster::{Gates, Handle, Keeper, MAX_PAUSE, Parts, StoreNews, Table};
+use teller::clock::Clock;
+use teller::cluster::{Gates, Handle, Keeper, MAX_PAUSE, Parts, Table};
 use teller::ports::{NodeCard, Ownership, Promise, Tenants, Tenure};
 use teller::transaction::{Key, PARTITIONS};
 use tokio::sync::mpsc;
@@ -200,11 +201,8 @@ impl Node {
             gates: actors,
             table: table.clone(),
             lease: LEASE,
-            store_time: Box::new(move |news| {
-                if let StoreNews::Offset(offset) = news {
-                    *locked(&learned) = Some(offset);
-                }
-            }),
+            store_time: Box::new(move |offset| *locked(&learned) = Some(offset)),
+            clock: Clock::system(),
         });
         let (orders, taken) = mpsc::unbounded_channel();
         let thread = std::thread::spawn(move || {

@@ -254,7 +254,6 @@ pub(super) fn now(boot: u8, now_s: u64) -> Now {
         lasting: Some(LastingInstant {
             timeline: Uuid::from_u128(boot.into()),
             at_ms: millis,
-            uncertainty_ms: 0,
         }),
     }
 }

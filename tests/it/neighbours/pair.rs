@@ -107,6 +107,7 @@ impl ClusterView for Seat {
             url: urls[node].clone(),
             release: "1.2.3".to_owned(),
             started_at: Timestamp::from_millis(0),
+            boot: None,
         };
         let owned = |node| {
             let deals = lock(&self.table.deals);

@@ -9,8 +9,9 @@ use futures_util::FutureExt;
 use teller::adapters::journal::memory::MemoryJournal;
 use teller::ports::{
     Append, AppendError, Binding, Committed, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Statement,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
 };
+use teller::transaction::Statement;
 use teller::transaction::{Key, Record, Timestamp, TransactionId};
 use tokio::time::Instant;
 

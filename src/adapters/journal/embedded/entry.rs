@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use super::super::{follows, keepable, notable};
 use super::inbox::Stated;
 use super::remainder::Remainder;
-use crate::ports::{Append, AppendError, Binding, Committed, Expect, Kept, Statement, Summary};
+use crate::ports::{Append, AppendError, Binding, Committed, Expect, Kept, Summary};
+use crate::transaction::Statement;
 use crate::transaction::{Finding, Key, Record, Report, Timestamp};
 
 /// What the log calls its rows. `unmatched` is what format 1 called a webhook that was kept for people.

@@ -13,7 +13,8 @@ use super::super::{MAX_KEPT_FOR, claimed_by};
 use super::entry::{EventName, Reading, Release, Waiting};
 use super::queries::{parsed, sqlite};
 use super::schema::{integer, natural};
-use crate::ports::{JournalError, Kept, Statement};
+use crate::ports::{JournalError, Kept};
+use crate::transaction::Statement;
 use crate::transaction::Timestamp;
 
 /// What is kept, by the sequence number of its row.

@@ -10,7 +10,7 @@ use super::entry::Reading;
 use super::queries::parsed;
 use super::refile;
 use super::schema::{self, FORMAT, natural};
-use crate::ports::Statement;
+use crate::transaction::Statement;
 
 /// What is to be done in a file to bring it to the next format.
 type Step = fn(&Connection) -> rusqlite::Result<()>;

@@ -13,8 +13,9 @@ use super::shared::Shared;
 use super::{CLOSED, EmbeddedJournal, bindings, inbox, queries, references};
 use crate::ports::{
     Append, AppendError, Binding, Committed, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, Statement,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise,
 };
+use crate::transaction::Statement;
 use crate::transaction::{Key, Record, Timestamp, TransactionId};
 
 /// How long a load waits for the fold that it needs. A fold takes a fraction of a second; this is

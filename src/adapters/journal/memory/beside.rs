@@ -6,7 +6,8 @@ use super::super::{
     MAX_KEPT_FOR, MAX_KEPT_PER_PROVIDER, MAX_LIST_ROWS, MAX_NOTES, claimed_by, finds, keepable,
     no_room_for, notable, too_many_notes,
 };
-use crate::ports::{AppendError, InboxPage, InboxQuery, Kept, ProviderReference, Statement};
+use crate::ports::{AppendError, InboxPage, InboxQuery, Kept, ProviderReference};
+use crate::transaction::Statement;
 use crate::transaction::{Key, Timestamp};
 
 #[derive(Default, Debug)]

@@ -6,7 +6,8 @@ use super::super::{MAX_KEPT_PER_PROVIDER, MAX_LIST_ROWS, claimed_by, keepable};
 use super::answers::{next, read};
 use super::library::JOURNAL;
 use super::{Inner, written};
-use crate::ports::{AppendError, InboxPage, InboxQuery, JournalError, Kept, Statement};
+use crate::ports::{AppendError, InboxPage, InboxQuery, JournalError, Kept};
+use crate::transaction::Statement;
 
 impl Inner {
     pub(super) fn keeping(&self, kept: Kept) -> Result<Cmd, AppendError> {

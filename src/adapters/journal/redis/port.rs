@@ -12,8 +12,9 @@ use super::retention::unreadable;
 use super::{Inner, RedisJournal, lists, written};
 use crate::ports::{
     Append, AppendError, Binding, Committed, Expect, InboxPage, InboxQuery, Journal, JournalError,
-    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, ProviderReference, Statement, Summary,
+    JournalHealth, Kept, ListQuery, OpenPage, Page, Promise, ProviderReference, Summary,
 };
+use crate::transaction::Statement;
 use crate::transaction::{Key, PARTITIONS, Record, Timestamp, TransactionId};
 
 /// The lane of what belongs to no partition: notes and the inbox.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use teller::transaction::{Record, Transaction};
 
+use super::super::fixture::report;
 use super::super::life::Life;
 use super::{begin, play, policy};
 
@@ -104,4 +105,77 @@ fn a_history_has_one_beginning() {
     });
     let folded = Transaction::fold(&life.transaction.key, &records);
     assert!(folded.is_err(), "{folded:?}");
+}
+
+#[test]
+fn what_an_earlier_release_kept_of_webhooks_stands_for_every_statement_under_that_id() {
+    let mut life = play(
+        begin(policy()),
+        "2   webhook 1 completed event e   => completed
+         2   timer notify                  => completed
+         3   told ok                       => completed, closed",
+    );
+    assert!(life.archive());
+    let written = serde_json::to_string(&life.records).expect("records are JSON");
+    let stated = "reference\\u001fe\\u001fcompleted";
+    assert!(written.contains(stated), "{written}");
+    // As it was written before: the id alone.
+    let older = written.replace(stated, "e");
+    let records: Vec<Record> = serde_json::from_str(&older).expect("an older tombstone");
+    let read = Transaction::fold(&life.transaction.key, &records).expect("a whole history");
+    for (event, known) in [("e", true), ("f", false)] {
+        for word in ["completed", "declined"] {
+            assert_eq!(read.knows_event("reference", event, &report(word)), known);
+        }
+    }
+    let (yes, no) = (report("completed"), report("declined"));
+    assert!(life.transaction.knows_event("reference", "e", &yes));
+    assert!(!life.transaction.knows_event("reference", "e", &no));
+    assert!(!life.transaction.knows_event("other", "e", &yes));
+}
+
+#[test]
+fn a_history_of_an_earlier_release_is_read_as_it_was() {
+    // As release 0.1 wrote it before providers, statements and moments of sending were kept.
+    let older = [
+        r#"{"v":1,"version":3,"at":"2026-11-02T12:00:30.000Z","to":{"name":"unknown","attempt":1},
+            "type":"answered","attempt":1,"report":{"finding":"unclear","why":"504"},
+            "fate":{"attempt":1,"fate":"unknown"}}"#,
+        r#"{"v":1,"version":4,"at":"2026-11-02T12:00:40.000Z","to":{"name":"unknown","attempt":1},
+            "type":"webhook","event_id":"e1","report":{"finding":"unclear","why":"a new word"}}"#,
+        r#"{"v":1,"version":5,"at":"2026-11-02T12:00:50.000Z","to":{"name":"declined"},
+            "type":"webhook","attempt":1,"event_id":"e2","report":{"finding":"declined"},
+            "fate":{"attempt":1,"fate":"declined"},
+            "resolution":{"outcome":"declined","source":"webhook","attempt":1,"why":"it said so"}}"#,
+        r#"{"v":1,"version":6,"at":"2026-11-02T12:00:55.000Z","to":{"name":"declined"},
+            "type":"webhook","attempt":1,"event_id":"e3","report":{"finding":"completed"},
+            "conflict":{"kind":"completed_against_declined","source":"webhook","attempt":1,"claimed":"completed"}}"#,
+    ];
+    let life = begin(policy());
+    let mut records = life.records;
+    let older = older.map(|text| serde_json::from_str::<Record>(text).expect("an older record"));
+    records.extend(older);
+    let read = Transaction::fold(&life.transaction.key, &records).expect("a whole history");
+    let attempt = read.attempt().expect("one");
+    assert_eq!((attempt.sent, attempt.resends), (None, 0));
+    assert_eq!(
+        attempt
+            .doubt_since
+            .map(|since| since.to_string())
+            .as_deref(),
+        Some("2026-11-02T12:00:30.000Z")
+    );
+    for (event, word, known) in [
+        ("e1", "unclear", true),
+        ("e2", "completed", true),
+        ("e4", "declined", false),
+    ] {
+        assert_eq!(
+            read.knows_event("any", event, &report(word)),
+            known,
+            "{event}"
+        );
+    }
+    assert_eq!(read.conflicts.len(), 1);
+    assert!(read.conflict_open);
 }

@@ -126,3 +126,31 @@ fn a_refusal_of_the_first_sending_says_nothing_about_its_repetition() {
         ),
     );
 }
+
+#[test]
+fn in_a_review_for_an_earlier_attempt_the_provider_is_asked_about_that_one() {
+    check(
+        "30    answer unclear       => unknown 1
+         121   asks                 => unknown 1
+         121   report not_found     => backing off 1
+         121   permit               => submitting 2
+         122   webhook 1 pending    => in review of an earlier attempt
+         123   answer declined      => in review of an earlier attempt, record answered
+         723   asks                 => in review of an earlier attempt, inquire 1
+         724   report 1 pending     => in review of an earlier attempt, inquire at 4324
+         4324  asks                 => in review of an earlier attempt, inquire 1
+         4325  report 1 completed   => completed, by inquiry",
+    );
+    // While the last one may be executed too, it is asked about first.
+    check(
+        "30    answer unclear       => unknown 1
+         121   asks                 => unknown 1
+         121   report not_found     => backing off 1
+         121   permit               => submitting 2
+         122   webhook 1 pending    => in review of an earlier attempt
+         123   answer unclear       => in review of an earlier attempt
+         723   asks                 => in review of an earlier attempt, inquire 2
+         724   report 2 not_found   => in review of an earlier attempt, inquire at 1324
+         1324  asks                 => in review of an earlier attempt, inquire 1",
+    );
+}

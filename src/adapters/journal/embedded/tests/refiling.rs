@@ -1,7 +1,7 @@
 //! Stores of format 2 filed all attempts under one provider and knew a webhook by its event id alone.
 
 use super::*;
-use crate::ports::Statement;
+use crate::transaction::Statement;
 
 /// What the archive of format 2 had in the place of what it has now.
 const BACK_TO_FORMAT_2: &str = "

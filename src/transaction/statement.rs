@@ -1,23 +1,24 @@
-//! What a webhook states, as a short text: with its provider and its event id, the identity of a kept
-//! webhook and of a letter.
+//! What a webhook states, as a short text: with its provider and its event id, the identity of an event.
 //!
 //! Providers send an event again under the same id, and that is a duplicate. They also send another
 //! finding or another amount under the same id, and that is a contradiction, which must not be lost as a
-//! duplicate (law 5). All stores therefore compare this text too, and all take it from here.
+//! duplicate (law 5). The core, the inbox and the letters therefore compare this text too.
 
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::transaction::{Report, ReportedAmount};
+use super::evidence::{Report, ReportedAmount};
 
 /// Bytes of a statement, at most: it is part of names that stores hold in memory. No statement that teller
 /// writes itself comes near; a longer one is replaced by its digest.
 pub const MAX_STATEMENT_BYTES: usize = 96;
 
 /// A finding and, where the webhook states one, its amount: `completed`, `completed 1000 EUR`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Statement(Arc<str>);
 
 impl Statement {
