@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use teller::transaction::Timestamp;
 
-use crate::support::{Process, Rig, epoch_ms, eventually, new_id, put};
+use crate::support::{Process, Rig, epoch_ms, eventually, new_id, other_boot, put};
 
 const TIME_SCALE: f64 = 20.0;
 /// The ghost window with its margin: 140 s at this scale.
@@ -124,6 +124,33 @@ async fn what_was_in_flight_at_a_kill_gets_a_whole_ghost_window_after_the_restar
     assert!(
         second < restarted_ms + 2 * ms(WINDOW),
         "{restarted_ms}, {second}"
+    );
+}
+
+#[tokio::test]
+async fn after_a_reboot_a_ghost_window_starts_again_in_full() {
+    let rig = rig().await;
+    let teller = serve(&rig).await;
+    let id = new_id();
+    let lost = json!({"answer": "timeout", "answer_after_ms": 1_000, "executed": false});
+    teller.client.paid(&id, json!([lost, {}])).await;
+    teller.client.wait_until_state(&id, "unknown").await;
+    eventually("an inquiry", || async {
+        (rig.mock().stats().inquiries.not_found >= 1).then_some(())
+    })
+    .await;
+    teller.crash().await;
+    let restarted_ms = epoch_ms();
+    let boot = other_boot();
+    let library = boot.library().display().to_string();
+    let variables = [("LD_PRELOAD", &*library)];
+    let rebooted = Process::serve_with(&rig.config_file(), &[], &variables).await;
+    let _teller = rebooted.expect("it starts");
+    rig.audit(&id).await;
+    let [first, second] = arrivals(&rig, &id);
+    assert!(
+        second >= restarted_ms + ms(WINDOW),
+        "the window went on: sent {first}, restarted {restarted_ms}, sent again {second}"
     );
 }
 

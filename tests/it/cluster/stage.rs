@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use toml::Table;
 
 use super::balancer::Balancer;
-use crate::support::{Client, DEADLINE, put, reserve_port, within};
+use crate::support::{Client, DEADLINE, Preload, put, reserve_port, within};
 
 const TELLER: &str = env!("CARGO_BIN_EXE_teller");
 /// How long a customer waits for one answer, as a phone would.
@@ -38,6 +38,8 @@ pub(super) struct Plan {
     pub(super) redis: Table,
     /// More of `[cluster]`.
     pub(super) cluster: Table,
+    /// What the last node is started with, so that it sees another machine than the others.
+    pub(super) preload: Option<Preload>,
 }
 
 impl Default for Plan {
@@ -55,6 +57,7 @@ impl Default for Plan {
             profile,
             redis: Table::new(),
             cluster: Table::new(),
+            preload: None,
         }
     }
 }
@@ -66,6 +69,7 @@ pub(super) struct Stage {
     nodes: Vec<Node>,
     dir: TempDir,
     http: reqwest::Client,
+    preload: Option<Preload>,
 }
 
 struct Node {
@@ -129,6 +133,7 @@ impl Stage {
             nodes,
             dir,
             http,
+            preload: plan.preload,
         };
         for index in 0..plan.nodes {
             stage.start_node(index).await;
@@ -138,6 +143,9 @@ impl Stage {
     }
 
     pub(super) async fn start_node(&mut self, index: usize) {
+        let is_last = index + 1 == self.nodes.len();
+        let preload = self.preload.as_ref().filter(|_| is_last);
+        let preload = preload.map(|preload| ("LD_PRELOAD", preload.library()));
         let node = &mut self.nodes[index];
         assert!(node.child.is_none(), "node {index} runs already");
         let log = self.dir.path().join(format!("node-{index}.log"));
@@ -151,6 +159,7 @@ impl Stage {
             .arg("--config")
             .arg(&node.config)
             .env_remove("RUST_LOG")
+            .envs(preload)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

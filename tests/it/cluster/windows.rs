@@ -1,5 +1,5 @@
-//! Ghost windows over a change of owner: a node is killed, another takes over, and the clock of the store that
-//! they share says how much of the window has passed.
+//! Ghost windows over a change of owner: a node is killed, another takes over, and the boot clocks that they
+//! have shown each other say how much of the window has passed.
 
 use std::time::Duration;
 
@@ -8,15 +8,16 @@ use serde_json::json;
 use super::ownership::owned;
 use super::stage::{Plan, Stage};
 use crate::support::redis::Server;
-use crate::support::{epoch_ms, eventually, new_id, put};
+use crate::support::{Preload, epoch_ms, eventually, new_id, other_boot, put};
 
 /// How long after it lost the right to act a node might still send something.
 const MAX_PAUSE: Duration = Duration::from_secs(3);
 
-async fn stage(store: &Server, time_scale: f64) -> Stage {
+async fn stage(store: &Server, time_scale: f64, preload: Option<Preload>) -> Stage {
     let mut plan = Plan {
         nodes: 2,
         time_scale,
+        preload,
         ..Plan::default()
     };
     // A call that is to be out at a kill does not come home before it.
@@ -69,11 +70,11 @@ async fn arrivals(stage: &Stage, node: usize, id: &str) -> [u64; 2] {
     [first.received_at_ms, second.received_at_ms]
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_owner_keeps_the_ghost_window_of_an_answer_that_is_durable() {
+/// `boots` is what makes the second node's machine another one than the first's.
+async fn keeps_the_window_of_a_durable_answer(boots: Option<Preload>) {
     let (window, stated) = (Duration::from_secs(14), Duration::from_secs(12));
     let store = Server::redis(&[]);
-    let mut stage = stage(&store, 10.0).await;
+    let mut stage = stage(&store, 10.0, boots).await;
     let id = new_id();
     let lost = json!({"answer": "timeout", "answer_after_ms": 1_000, "executed": false});
     stage.client(0).paid(&id, json!([lost, {}])).await;
@@ -95,10 +96,20 @@ async fn another_owner_keeps_the_ghost_window_of_an_answer_that_is_durable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_owner_keeps_the_ghost_window_of_an_answer_that_is_durable() {
+    keeps_the_window_of_a_durable_answer(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_owner_on_another_machine_keeps_the_window_by_the_clock_that_it_was_shown() {
+    keeps_the_window_of_a_durable_answer(Some(other_boot())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_in_flight_at_a_killed_node_gets_a_whole_ghost_window_and_the_longest_pause() {
     let window = Duration::from_secs(7);
     let store = Server::redis(&[]);
-    let mut stage = stage(&store, 20.0).await;
+    let mut stage = stage(&store, 20.0, None).await;
     let id = new_id();
     let lost = json!({"answer": "hang", "executed": false});
     stage.client(0).paid(&id, json!([lost, {}])).await;

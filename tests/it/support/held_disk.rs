@@ -3,10 +3,8 @@
 //! real ones, and all other threads go on.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use tempfile::TempDir;
-
+use super::preload::Preload;
 use super::{Process, eventually};
 
 const LIBRARY: &str = r#"
@@ -40,30 +38,17 @@ int fdatasync(int fd) {
 "#;
 
 /// The disk of the processes that are started on it.
-pub(crate) struct HeldDisk {
-    dir: TempDir,
-}
+pub(crate) struct HeldDisk(Preload);
 
 impl HeldDisk {
     /// Builds the library.
     pub(crate) fn new() -> Self {
-        let dir = TempDir::new().expect("a temporary directory");
-        let source = dir.path().join("held.c");
-        std::fs::write(&source, LIBRARY).expect("writable");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-D_GNU_SOURCE", "-O1", "-o"])
-            .arg(dir.path().join("held.so"))
-            .arg(&source)
-            .output()
-            .expect("run scripts/test, which installs a C compiler");
-        let said = String::from_utf8_lossy(&built.stderr);
-        assert!(built.status.success(), "{said}");
-        Self { dir }
+        Self(Preload::build(LIBRARY))
     }
 
     /// Starts the program on this disk.
     pub(crate) async fn serve(&self, config: &Path) -> Process {
-        let library = self.dir.path().join("held.so").display().to_string();
+        let library = self.0.library().display().to_string();
         let file = self.file().display().to_string();
         let variables = [("LD_PRELOAD", &*library), ("HELD_DISK", &file)];
         let process = Process::serve_with(config, &[], &variables).await;
@@ -91,6 +76,6 @@ impl HeldDisk {
     }
 
     fn file(&self) -> PathBuf {
-        self.dir.path().join("hold")
+        self.0.dir.path().join("hold")
     }
 }

@@ -13,6 +13,7 @@
 
 mod client;
 mod held_disk;
+mod preload;
 mod process;
 mod raw;
 pub(crate) mod redis;
@@ -31,6 +32,7 @@ use uuid::Uuid;
 
 pub(crate) use client::{Answer, Client, is_final, payment, payment_within};
 pub(crate) use held_disk::HeldDisk;
+pub(crate) use preload::{Preload, other_boot};
 pub(crate) use process::{Process, run, run_with};
 pub(crate) use raw::Raw;
 pub(crate) use rig::{Rig, Setup, reserve_port};
