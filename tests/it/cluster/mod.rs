@@ -8,8 +8,8 @@
 //!              whoever is ready   provider, app
 //! ```
 //!
-//! Leases and pauses are as long as in the field; only the provider's time is compressed, and its ghost
-//! window stays longer than any pause that a test makes.
+//! Leases and pauses are as long as in the field, unless a test is about them; only the provider's time is
+//! compressed, and its ghost window stays longer than any pause that a test makes beside.
 
 mod balancer;
 mod encrypted;
