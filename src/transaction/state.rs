@@ -376,8 +376,6 @@ pub struct Volatile {
     pub doubt_since: Option<Mono>,
     /// When the provider was last asked.
     pub last_asked: Option<Mono>,
-    /// Whether no status report has come since the transaction came back from the journal.
-    pub awaits_first_report: bool,
     /// Inquiries on the present ladder.
     pub rung: u32,
     /// Time that our own budget or breaker held an inquiry back, not yet added to the review deadline.

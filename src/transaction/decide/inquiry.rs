@@ -66,7 +66,6 @@ pub(super) fn answered(
         step.came_home = true;
     }
     step.next.volatile.last_asked = Some(sent_at);
-    step.next.volatile.awaits_first_report = false;
     let report = step.about(attempt, report);
     let after_window = present
         && step
@@ -149,6 +148,7 @@ fn absence_is_provable(step: &Step<'_>) -> bool {
 
 fn ask_again(step: &mut Step<'_>, fact: Fact) {
     step.note_inconclusive(fact);
+    step.bring_review_forward();
     if step.next.volatile.inquiry == Errand::Idle {
         step.arm_next_inquiry();
     }

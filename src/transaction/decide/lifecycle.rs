@@ -16,10 +16,7 @@ const STOPPED: &str = "teller stopped while the request was out";
 /// life has noticed yet that it is over. Only a request that had come home, and of which it is written on a
 /// timeline that still runs when it had left, keeps its window.
 pub(super) fn recovered(mut step: Step<'_>) -> Result<Decision, Ignored> {
-    step.next.volatile = Volatile {
-        awaits_first_report: true,
-        ..Volatile::default()
-    };
+    step.next.volatile = Volatile::default();
     let passed = time_since_sending(&step);
     match step.next.state {
         State::Accepted => step.ask_to_submit(),

@@ -70,7 +70,6 @@ pub(super) fn answered(
     }
     step.came_home = present && repetition != Repetition::Home;
     step.next.volatile.last_asked = Some(sent_at.unwrap_or(step.now.mono));
-    step.next.volatile.awaits_first_report = false;
     if let Some(sent_at) = sent_at.filter(|_| present) {
         step.move_window(sent_at);
     }
@@ -115,6 +114,7 @@ pub(super) fn answered(
 
 fn ask_again(step: &mut Step<'_>, fact: Fact) {
     step.note(fact, Brings::default());
+    step.bring_review_forward();
     if step.next.volatile.inquiry == Errand::Idle {
         step.arm_next_inquiry();
     }

@@ -17,6 +17,14 @@ impl Step<'_> {
         allowed.saturating_sub(passed)
     }
 
+    /// A review that was put off until the provider was asked once more is due now.
+    pub(super) fn bring_review_forward(&mut self) {
+        let armed = self.next.volatile.timers.due(Timer::Review).is_some();
+        if armed && self.time_until_review().is_zero() {
+            self.arm(Timer::Review, self.now.mono);
+        }
+    }
+
     /// How long the last attempt has been in doubt, or pending at the provider, by the records; and how
     /// long it may be so before a person is asked.
     pub(super) fn time_in_doubt(&self) -> (Duration, Duration) {

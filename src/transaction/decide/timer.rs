@@ -174,13 +174,15 @@ fn review(mut step: Step<'_>) -> Result<Decision, Ignored> {
     }
 }
 
-/// Whether a review waits for the first report since teller came back: while teller was away it could not
-/// ask, and that is not the provider's doubt. Not for longer than the profile allows twice over.
+/// Whether the provider is being asked for the first time since the deadline: while teller was away or stood
+/// still it could not ask, and that is not the provider's doubt. An inquiry that is due rings before the
+/// review. The report brings the review forward, whatever it says.
 fn asks_first(step: &Step<'_>) -> bool {
     let (passed, allowed) = step.time_in_doubt();
-    step.next.volatile.awaits_first_report
-        && resend::way(step) != Way::Never
-        && passed < allowed.saturating_mul(2)
+    let deadline = step.now.mono - passed.saturating_sub(allowed);
+    let volatile = &step.next.volatile;
+    let asked_since = volatile.last_asked.is_some_and(|asked| asked >= deadline);
+    volatile.inquiry == Errand::Out && !asked_since
 }
 
 fn notify(mut step: Step<'_>) -> Result<Decision, Ignored> {

@@ -161,7 +161,8 @@ async fn a_hint_that_another_node_heard_reaches_the_owner() {
     let history = north.app.get(&format!("{path}/events")).await.json();
     let asked = history["data"].as_array().into_iter().flatten();
     let asked = asked.filter(|record| record["after_window"] == false);
-    assert_eq!(asked.count(), 1, "only the hint can have asked: {history}");
+    // Before the window's end only hints ask; one that comes before the ghost is followed by another.
+    assert!(asked.count() >= 1, "no hint was followed: {history}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A restart in every state: what was in flight is unknown, windows start anew, the first inquiry is
 //! at once, and nothing is sent that was not committed before.
 
-use super::super::fixture::{policy, resending, s};
+use super::super::fixture::{policy, resending, s, silent};
 use super::super::life::Life;
 use super::{check, check_with, play};
 
@@ -251,16 +251,35 @@ fn after_a_long_absence_of_our_own_the_provider_is_asked_before_a_person_is() {
     check(
         "30    answer unclear        => unknown 1
          5000  restart               => unknown 1, inquire at 5000, review at 5000
+         5000  timer inquire         => unknown 1, ask to inquire
          5000  timer review          => unknown 1, review at 5060
-         5001  asks                  => unknown 1
-         5002  report unclear        => unknown 1
-         5060  timer review          => in review",
+         5001  inquiry permit        => unknown 1, inquire 1
+         5002  report unclear        => unknown 1, review at 5002
+         5002  timer review          => in review",
     );
-    // Not for ever: a provider that never answers is a person's affair.
+    // However long it was, and if what was asked proves more, no person is needed.
     check(
         "30    answer unclear        => unknown 1
-         8000  restart               => unknown 1, review at 8000
-         8000  timer review          => in review",
+         90000 restart within boot   => unknown 1, inquire at 90000, review at 90000
+         90000 asks                  => unknown 1
+         90000 timer review          => unknown 1, review at 90060
+         90002 report completed      => completed, by inquiry",
+    );
+    // One that stood still is asked first, too: inquiry and review are due together.
+    check_with(
+        |policy| policy.submit_within = s(100_000),
+        "30    answer unclear        => unknown 1, review at 3630
+         50000 asks                  => unknown 1
+         50000 timer review          => unknown 1, review at 50060
+         50001 report not_found      => backing off 1, ask to submit, no review",
+    );
+    // A provider that can't be asked is waited for no longer than a minute.
+    play(
+        Life::begin(1, silent(policy()), false, true),
+        "30    answer unclear        => unknown 1
+         5000  restart               => unknown 1, inquire at 5000, review at 5000
+         5000  timer inquire         => unknown 1, inquire at 5015
+         5000  timer review          => in review",
     );
 }
 

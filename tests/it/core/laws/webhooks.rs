@@ -46,8 +46,9 @@ fn a_word_that_nobody_listed_is_asked_about_at_once() {
          6    webhook unclear event a  => pending 1, record webhook, inquire at 6
          6    asks                     => pending 1
          7    webhook unclear event b  => pending 1, record webhook, no inquire at
-         3605 timer review             => in review
-         3606 report pending           => in review, inquire at 4206
+         3605 timer review             => pending 1, review at 3665
+         3606 report pending           => pending 1, review at 3606
+         3606 timer review             => in review, inquire at 4206
          3607 webhook 1 unclear        => in review, record webhook, inquire at 3607",
     );
 }
