@@ -183,13 +183,15 @@ fn lasting() -> Lasting {
     }
 }
 
-/// The name of this machine's boot as this process sees it: the boot's id, and the time namespace, whose
-/// `CLOCK_BOOTTIME` may be shifted against that of others. `None` where the kernel tells neither.
+/// The name of this machine's boot as this process sees it: the boot's id, and the time namespace with its
+/// offsets, by which its `CLOCK_BOOTTIME` is shifted. The namespace's number alone is given to the next one
+/// again. `None` where the kernel does not tell them.
 fn boot() -> Option<Uuid> {
     let boot_id = std::fs::read("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = std::fs::read_link("/proc/self/ns/time").ok()?;
     let namespace = namespace.as_os_str().as_encoded_bytes();
-    Some(name(b"teller:boot", &[&boot_id, namespace]))
+    let offsets = std::fs::read("/proc/self/timens_offsets").ok()?;
+    Some(name(b"teller:boot", &[&boot_id, namespace, &offsets]))
 }
 
 /// A name that only these parts have.

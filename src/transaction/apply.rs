@@ -206,6 +206,14 @@ impl Transaction {
                     .filter(|&attempt| (1..=self.attempt_no()).contains(&attempt))
                 {
                     self.learn_reference(record.version, attempt, report)?;
+                } else if attempt.is_none() && report.provider_reference.is_some() {
+                    let sender = provider.as_deref();
+                    let last = self.attempt_no();
+                    if sender.is_none_or(|sender| sender == self.provider_of(last))
+                        && let Some(attempt) = self.attempts.last_mut()
+                    {
+                        attempt.is_shown = true;
+                    }
                 }
                 self.webhooks = self.webhooks.saturating_add(1);
                 if let Some(event_id) = event_id

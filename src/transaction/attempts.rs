@@ -23,6 +23,9 @@ pub struct Attempt {
     pub fate: Fate,
     /// The provider's own reference, once it gave one: the first, whoever brought it.
     pub provider_reference: Option<String>,
+    /// Whether a webhook that names no attempt has shown an id of the provider's, while this was the last
+    /// attempt and an earlier one could be meant too: the id is not known to be this one's.
+    pub is_shown: bool,
     /// Times that its request was sent again, as an inquiry.
     pub resends: u32,
     /// When the first byte of its last sending left, once that sending has come home. `None` while one is
@@ -43,6 +46,7 @@ impl Attempt {
             started_at,
             fate: Fate::Out,
             provider_reference: None,
+            is_shown: false,
             resends: 0,
             sent: None,
             doubt_since: None,
@@ -54,7 +58,7 @@ impl Attempt {
     /// own. After that neither "not found" nor a failure of our own call proves that it is not executed.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
-        self.fate == Fate::Pending || self.provider_reference.is_some()
+        self.fate == Fate::Pending || self.provider_reference.is_some() || self.is_shown
     }
 
     /// Whether it may be executed without teller knowing its outcome.

@@ -222,9 +222,9 @@ pub enum ConflictKind {
     FailedButExecuted,
     /// It had ended, and then the provider said that it was executed for another amount.
     AmountMismatch,
-    /// It was given up as surely not executed, and then the provider said that it has it. It may be
-    /// executed yet.
-    FailedButPending,
+    /// It had ended, and then the provider said that it has an attempt which counted as not executed. It may
+    /// be executed yet.
+    PendingAfterEnd,
 }
 
 impl ConflictKind {
@@ -237,7 +237,7 @@ impl ConflictKind {
             Self::CompletedAgainstDeclined => "completed_against_declined",
             Self::FailedButExecuted => "failed_but_executed",
             Self::AmountMismatch => "amount_mismatch",
-            Self::FailedButPending => "failed_but_pending",
+            Self::PendingAfterEnd => "pending_after_end",
         }
     }
 }

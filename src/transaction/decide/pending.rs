@@ -25,8 +25,8 @@ pub(super) enum News {
     InReview,
     /// An earlier attempt counted as surely not executed, and a later one has started.
     Earlier,
-    /// The transaction was given up as surely not executed.
-    AfterFailure,
+    /// The transaction has ended, and this attempt counted as not executed.
+    AfterEnd,
 }
 
 /// What it changes that attempt number `attempt` is pending at the provider; `None` if that was known, or
@@ -41,9 +41,10 @@ pub(super) fn news(transaction: &Transaction, attempt: u32) -> Option<News> {
         return None;
     }
     let present = attempt == transaction.attempt_no();
+    let counted_as_not_executed = matches!(fate, Fate::NotExecuted | Fate::Absent);
     match transaction.state {
-        State::Completed | State::Declined => None,
-        State::Failed => Some(News::AfterFailure),
+        State::Completed | State::Declined => counted_as_not_executed.then_some(News::AfterEnd),
+        State::Failed => Some(News::AfterEnd),
         State::Submitting { .. }
         | State::Unknown { .. }
         | State::Pending { .. }
@@ -101,9 +102,9 @@ pub(super) fn take(
                 step.enter_review(fact, ReviewReason::EarlierAttempt, brings);
             }
         },
-        News::AfterFailure => {
+        News::AfterEnd => {
             let conflict = Conflict {
-                kind: ConflictKind::FailedButPending,
+                kind: ConflictKind::PendingAfterEnd,
                 source: fact.source(),
                 attempt: Some(attempt),
                 claimed: None,

@@ -1,5 +1,6 @@
 //! The provider calls us: as evidence where the profile trusts the webhook, else as a hint.
 
+use super::super::attempts::Attempt;
 use super::super::evidence::{Finding, Outcome, Report, Source};
 use super::super::policy::{MAX_RECORDED_WEBHOOKS, Way};
 use super::super::record::Fact;
@@ -7,8 +8,9 @@ use super::super::state::{Errand, State};
 use super::super::timers::Timer;
 use super::conclusion::{self, Claim};
 use super::dispute::{self, Difference};
+use super::pending::{self, News};
 use super::step::{Brings, Step};
-use super::{Decision, Ignored, pending, resend};
+use super::{Decision, Ignored, resend};
 
 /// A trusted webhook came in.
 pub(super) fn arrived(
@@ -50,10 +52,18 @@ pub(super) fn arrived(
     }
     let present = step.next.attempt_no();
     let about = attempt.unwrap_or(present);
-    if finding == Finding::Pending
+    let named = names_for_the_first_time(&step, about, &fact);
+    if (finding == Finding::Pending || named)
         && let Some(news) = pending::news(&step.next, about)
     {
-        return pending::take(step, news, fact, about, None);
+        let decides = match news {
+            News::Revived | News::Earlier | News::AfterEnd => true,
+            // A word that no profile lists tells no more than that the provider has it.
+            News::Arrived | News::InReview => !named,
+        };
+        if decides {
+            return pending::take(step, news, fact, about, None);
+        }
     }
     if attempt.is_some_and(|attempt| attempt != present) {
         return Err(Ignored::Stale);
@@ -67,6 +77,18 @@ pub(super) fn arrived(
         | State::InReview { .. } => undecided(step, fact, &finding),
         State::Completed | State::Declined | State::Failed => Err(Ignored::Late),
     }
+}
+
+/// Whether the provider gives the attempt an id of its own for the first time: that shows that it has the
+/// attempt, whatever its word for it means.
+fn names_for_the_first_time(step: &Step<'_>, attempt: u32, fact: &Fact) -> bool {
+    let Some((_, report)) = fact.report() else {
+        return false;
+    };
+    let unnamed = |attempt: &Attempt| attempt.provider_reference.is_none();
+    report.finding != Finding::Pending
+        && report.provider_reference.is_some()
+        && step.next.numbered(attempt).is_some_and(unnamed)
 }
 
 /// It decides nothing, but operators see in the history that the provider said something. A word that

@@ -154,6 +154,17 @@ fn one_reference_for_all_attempts() {
 }
 
 #[test]
+fn one_reference_and_ids_of_the_providers_own() {
+    search(&Setup {
+        one_reference: true,
+        provider_ids: true,
+        webhooks: 2,
+        horizon_s: 8,
+        ..Setup::plain("one reference, ids of the provider's own")
+    });
+}
+
+#[test]
 fn resending_as_an_inquiry() {
     search(&Setup {
         slow_commits: true,

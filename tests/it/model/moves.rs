@@ -171,6 +171,7 @@ fn restarts(world: &World, setup: &Setup, next: &mut Next) {
                     .told
                     .resize(commit.decision.next.attempts.len(), false);
                 other.transaction = commit.decision.next;
+                other.is_told(commit.tells_of);
             }
             other.asked = None;
             let now_s = other.now_s;

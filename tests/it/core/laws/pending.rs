@@ -2,6 +2,7 @@
 //! call proves anything about it, in whatever order the news come.
 
 use super::super::fixture::{policy, resending, s};
+use super::super::life::Life;
 use super::{begin, check, play};
 
 #[test]
@@ -101,7 +102,7 @@ fn pending_after_it_was_given_up_is_shown_to_a_person() {
     check(
         "3     answer not_executed  => backing off 1
          3700  timer expire         => failed, by teller
-         3701  webhook 1 pending    => failed, conflict failed_but_pending, disputed
+         3701  webhook 1 pending    => failed, conflict pending_after_end, disputed
          3702  webhook 1 pending    => ignored: late
          3703  webhook 1 completed  => completed, conflict failed_but_executed",
     );
@@ -153,4 +154,51 @@ fn in_a_review_for_an_earlier_attempt_the_provider_is_asked_about_that_one() {
          724   report 2 not_found   => in review of an earlier attempt, inquire at 1324
          1324  asks                 => in review of an earlier attempt, inquire 1",
     );
+}
+
+#[test]
+fn pending_of_an_earlier_attempt_after_the_end_is_shown_to_a_person() {
+    let ended = |outcome| {
+        format!(
+            "3     answer not_executed   => backing off 1
+             4.121 timer submit          => backing off 1
+             5     permit                => submitting 2
+             6     answer {outcome}      => {outcome}
+             7     webhook 2 pending     => ignored: late
+             8     webhook 1 pending     => {outcome}, conflict pending_after_end, disputed
+             9     webhook 1 pending     => ignored: late"
+        )
+    };
+    check(&ended("declined"));
+    check(&ended("completed"));
+}
+
+#[test]
+fn an_id_of_the_providers_own_revives_an_attempt_as_pending_does() {
+    check(
+        "3     answer not_executed         => backing off 1
+         4     webhook 1 unclear ref p1    => pending 1, ref p1, no submit at
+         5     permit                      => ignored: stale",
+    );
+    // What the refusal itself named is not alive by being named again.
+    check(
+        "3     answer not_executed ref p1  => backing off 1, ref p1
+         4     webhook 1 unclear ref p1    => backing off 1, record webhook",
+    );
+}
+
+#[test]
+fn an_id_that_could_be_an_earlier_attempts_shows_all_the_same_that_something_is_there() {
+    let mut life = Life::begin(1, policy(), true, true);
+    life = play(
+        life,
+        "30    answer unclear            => unknown 1
+         121   asks                      => unknown 1
+         121   report not_found          => backing off 1
+         121   permit                    => submitting 2
+         122   webhook unclear ref p     => submitting 2, no ref
+         123   answer not_executed       => unknown 2, record answered, no ask to submit",
+    );
+    let attempt = life.transaction.attempt().expect("the second");
+    assert!(attempt.is_acknowledged() && attempt.provider_reference.is_none());
 }
