@@ -91,8 +91,11 @@ async fn put_aside(rig: &Rig, id: &str) {
     for _ in 0..3 {
         crash(rig, id).await;
     }
-    let status = rig.client.inspect(id).await;
-    assert_eq!(status["quarantined"], true, "{status}");
+    eventually("it is put aside", || async {
+        let status = rig.client.inspect(id).await;
+        (status["quarantined"] == true).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
