@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::fut::{ActorFutureExt, WrapFuture};
 use actix::{AsyncContext, Context};
 
+use super::routing::QUARANTINED;
 use super::wakeups::Dormant;
 use super::{Deliver, Registry};
 use crate::actors::messages::{Call, MAILBOX_FULL};
@@ -127,6 +128,18 @@ impl Registry {
             }
         };
         let activations = dormant.as_ref().map_or(0, |dormant| dormant.activations) + 1;
+        // A call had brought it back before its last panic became known here.
+        if let Some(due) = self.aside_until(key) {
+            let aside = Dormant {
+                due,
+                volatile: None,
+                activations,
+            };
+            self.wakeups.put(key.clone(), aside);
+            return buffered
+                .into_iter()
+                .for_each(|deliver| deliver.call.answer_unavailable(QUARANTINED));
+        }
         let opening = match dormant.and_then(|dormant| dormant.volatile) {
             Some(volatile) => Opening::Resumed(transaction, volatile),
             None if transaction.is_open() => Opening::Recovered(transaction),

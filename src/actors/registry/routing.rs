@@ -13,7 +13,8 @@ use crate::actors::status::{ActorStatus, Residence};
 use crate::actors::transaction::Opening;
 use crate::transaction::{Command, Transaction, Volatile};
 
-const QUARANTINED: &str = "this transaction is put aside for a while after repeated panics";
+pub(super) const QUARANTINED: &str =
+    "this transaction is put aside for a while after repeated panics";
 const TOO_MANY_OPEN: &str = "as many transactions are open as this node may hold";
 const STOPPING: &str = "this node is stopping";
 
