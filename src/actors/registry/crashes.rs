@@ -7,7 +7,7 @@ use crate::transaction::{Key, Mono};
 
 /// This many panics of one transaction …
 const PANICS_MAX: usize = 3;
-/// … within this long put it aside. Who has been well for as long begins anew.
+/// … within this long put it aside. After as long without a panic the count starts from zero.
 const PANICS_WITHIN: Duration = Duration::from_mins(10);
 /// How long it is put aside at first. A machine that had no thread or descriptor left for a moment has
 /// some again by then.
