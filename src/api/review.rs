@@ -16,7 +16,7 @@ use crate::transaction::{Key, Transaction};
 /// The query of the review's list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Pages {
+pub(super) struct ReviewQuery {
     app: Option<String>,
     cursor: Option<String>,
     limit: Option<String>,
@@ -27,7 +27,7 @@ pub(super) async fn review(
     Operator(caller): Operator,
     doors: web::Data<Doors>,
     request: HttpRequest,
-    pages: Query<Pages>,
+    pages: Query<ReviewQuery>,
 ) -> Result<HttpResponse, Problem> {
     let pages = query(pages)?;
     let query = ListQuery {

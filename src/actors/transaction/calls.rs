@@ -298,7 +298,7 @@ impl TransactionActor {
             resident: true,
             aside_until: None,
             activations: self.activations,
-            mailbox: self.turns.waiting() as u64,
+            mailbox: self.queue.waiting() as u64,
             watchers: self.watchers.len(),
         };
         let seat = self.seat.as_ref()?;

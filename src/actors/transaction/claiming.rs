@@ -86,8 +86,8 @@ impl TransactionActor {
 
     /// Decides what a kept webhook changes, in its turn: on what the one before has made durable.
     fn take_in(&mut self, kept: Kept, ctx: &mut Context<Self>) {
-        if self.turns.is_busy() {
-            return self.turns.push(|actor, ctx| actor.take_in(kept, ctx));
+        if self.queue.is_busy() {
+            return self.queue.push(|actor, ctx| actor.take_in(kept, ctx));
         }
         let configured = self.provider().is_some();
         let webhook = TrustedWebhook {

@@ -26,11 +26,11 @@ impl TransactionActor {
         ctx: &mut Context<Self>,
         after: impl FnOnce(&mut Self, Result<(), Ignored>) + 'static,
     ) {
-        if self.turns.is_busy() {
+        if self.queue.is_busy() {
             let later = |actor: &mut Self, ctx: &mut Context<Self>| {
                 actor.happen_then(event, ctx, after);
             };
-            return self.turns.push(later);
+            return self.queue.push(later);
         }
         self.log_other_payment(&event);
         let (name, now) = (event.name(), self.now_for(&event));

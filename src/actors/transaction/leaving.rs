@@ -31,7 +31,7 @@ impl TransactionActor {
         let soon = next.is_some_and(|due| due <= now + self.house.bounds.passivate_beyond);
         // What is not in the archive yet could not be found again by a reader.
         let unfolded = self.committed > self.house.journal.folded_through();
-        let occupied = !self.turns.is_idle() || self.claim.is_under_way();
+        let occupied = !self.queue.is_idle() || self.claim.is_under_way();
         if out || soon || unfolded || occupied || !self.watchers.is_empty() {
             return;
         }

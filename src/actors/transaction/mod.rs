@@ -2,7 +2,7 @@
 //!
 //! Every event goes the same way: `decide`, then [`commit`](TransactionActor::commit), then `perform`.
 //! Calls to the world leave through [`TransactionActor::run`] and come back as events. While a commit is
-//! under way nothing else is decided: everything that arrives waits in the actor's own queue ([`turns`]).
+//! under way nothing else is decided: everything that arrives waits in the actor's own queue ([`queue`]).
 //! While a call is out everything else moves.
 
 mod calls;
@@ -11,8 +11,8 @@ mod commit;
 mod leaving;
 mod logbook;
 mod perform;
+mod queue;
 mod stand_in;
-mod turns;
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub(super) use calls::replay;
 pub(super) use leaving::Retire;
-pub(super) use turns::MAILBOX;
+pub(super) use queue::MAILBOX;
 
 use claiming::Claim;
-use turns::Turns;
+use queue::ActorQueue;
 
 use super::gate::{Gate, Permit};
 use super::house::House;
@@ -64,7 +64,7 @@ pub(super) struct TransactionActor {
     submission_permit: Option<Permit>,
     inquiry_permit: Option<Permit>,
     watchers: Vec<(Until, Reply<Found>)>,
-    turns: Turns,
+    queue: ActorQueue,
     claim: Claim,
     alarm: Option<(Mono, SpawnHandle)>,
     handled: u64,
@@ -99,7 +99,7 @@ impl TransactionActor {
             submission_permit: None,
             inquiry_permit: None,
             watchers: Vec::new(),
-            turns: Turns::default(),
+            queue: ActorQueue::default(),
             claim: Claim::default(),
             alarm: None,
             handled: 0,
@@ -174,7 +174,7 @@ impl TransactionActor {
 
     fn ring(&mut self, ctx: &mut Context<Self>) {
         self.alarm = None;
-        if self.turns.is_busy() {
+        if self.queue.is_busy() {
             // The end of the commit sets the alarm again, and what came home before it is heard first.
             return;
         }

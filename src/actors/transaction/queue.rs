@@ -1,7 +1,7 @@
 //! The actor's own queue: while a commit or a load is under way, nothing else is decided.
 //!
 //! The framework may poll spawned futures and the mailbox in any order, also while another future of the
-//! same actor is pending. So the actor itself knows when it is busy ([`Turns::busy`]), and everything that
+//! same actor is pending. So the actor itself knows when it is busy ([`ActorQueue::busy`]), and everything that
 //! arrives meanwhile waits here, in the order of its arrival, until the records are durable.
 
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ enum Turn {
 
 /// What waits until the actor is free.
 #[derive(Default)]
-pub(super) struct Turns {
+pub(super) struct ActorQueue {
     /// Whether a commit or a load is under way.
     busy: bool,
     waiting: VecDeque<Turn>,
@@ -35,7 +35,7 @@ pub(super) struct Turns {
     calls: usize,
 }
 
-impl Turns {
+impl ActorQueue {
     pub(super) fn is_busy(&self) -> bool {
         self.busy
     }
@@ -96,9 +96,9 @@ impl TransactionActor {
         ctx: &mut Context<Self>,
         done: impl FnOnce(&mut Self, T, &mut Context<Self>) + 'static,
     ) {
-        self.turns.busy = true;
+        self.queue.busy = true;
         ctx.spawn(work.into_actor(self).map(move |result, actor, ctx| {
-            actor.turns.busy = false;
+            actor.queue.busy = false;
             done(actor, result, ctx);
             actor.work_off(ctx);
         }));
@@ -106,10 +106,10 @@ impl TransactionActor {
 
     /// Takes a call: at once if it is free, else in its turn.
     pub(super) fn take(&mut self, deliver: Deliver, ctx: &mut Context<Self>) {
-        if !self.turns.busy {
+        if !self.queue.busy {
             return self.answer(deliver.call, deliver.place, ctx);
         }
-        if let Err(deliver) = self.turns.push_call(deliver) {
+        if let Err(deliver) = self.queue.push_call(deliver) {
             deliver.call.turn_away(MAILBOX_FULL);
         }
     }
@@ -118,8 +118,8 @@ impl TransactionActor {
     /// the actor stops is dropped with it: whoever asked learns that it was interrupted, and permits go
     /// back to their gates.
     fn work_off(&mut self, ctx: &mut Context<Self>) {
-        while !self.turns.busy && ctx.state() == ActorState::Running {
-            match self.turns.pop() {
+        while !self.queue.busy && ctx.state() == ActorState::Running {
+            match self.queue.pop() {
                 Some(Turn::Call(deliver)) => self.answer(deliver.call, deliver.place, ctx),
                 Some(Turn::Own(task)) => task(self, ctx),
                 None => return,
